@@ -1,0 +1,88 @@
+"""A question, and the events of its answer: a stream of sentences that ends in one Answer or one Failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from assay.documents import PUBLIC, Citation, Scalar
+from assay.errors import AssayError
+from assay.models.chat import Usage
+
+Reason: TypeAlias = Literal["not_in_corpus", "unsupported", "conflicting", "underspecified", "over_budget"]
+"""Why nothing was answered. Lack of permission is ``not_in_corpus``: it must look like absence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier turn of the conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, by whom (``groups``), of which documents (``where``), after which turns."""
+
+    text: str
+    history: tuple[Turn, ...] = ()
+    groups: frozenset[str] = frozenset({PUBLIC})
+    where: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Abstained:
+    """``reason`` for machines, ``detail`` one sentence for people."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The next piece of the answer, checked: ``text`` as shown, white space before it included.
+
+    ``number`` counts sentences of the answer from 0. ``supported`` is False only where the
+    application shows unsupported sentences marked.
+    """
+
+    number: int
+    text: str
+    citations: tuple[Citation, ...]
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of a stream that went well, abstention included.
+
+    ``text`` is the concatenation of the sentences shown, or the abstention's detail.
+    ``confidence`` is the probability that the evidence answers the question; ``cost`` in US
+    dollars, None where a price is unknown; ``milliseconds`` from question to end and
+    ``first_token_milliseconds`` to the first thing shown.
+    """
+
+    text: str
+    citations: tuple[Citation, ...]
+    abstained: Abstained | None
+    confidence: float
+    model: str
+    release: str
+    trace: str
+    usage: Usage
+    cost: float | None
+    milliseconds: float
+    first_token_milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The end of a stream that did not: what was shown before it is not an answer."""
+
+    error: AssayError
+    trace: str
+
+
+AnswerEvent: TypeAlias = Sentence | Answer | Failed

@@ -12,7 +12,7 @@ AssayError                      the message names the place and the mend
     ├── ModelUnavailable        connection refused, 5xx, overloaded      safe to retry
     ├── ModelTimeout            no answer in time                        safe to retry
     ├── RateLimited             429, with the provider's reset           safe to retry, later
-    ├── StreamBroken            the answer stopped in the middle         safe to retry before anything was shown
+    ├── StreamBroken            the answer stopped in the middle         safe to retry if nothing was shown
     ├── InvalidOutput           not what was asked for: malformed JSON   safe to retry once
     ├── AuthenticationFailed    key missing, wrong or without rights     never
     ├── ContextTooLong          the request exceeds the window           never as it is

@@ -127,7 +127,7 @@ class Index(Protocol):
         ...
 
     def frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
-        """Number of chunks, and for each raw word how many chunks hold it (after the index's own analysis)."""
+        """Number of chunks, and for each raw word how many hold it (by the index's own analysis)."""
         ...
 
     def inventory(self) -> Inventory:

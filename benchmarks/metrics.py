@@ -1,0 +1,56 @@
+"""Measures of ranking, and paired comparison of two systems on the same questions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.scores import Estimate
+
+
+def ndcg(ranked: Sequence[str], relevant: set[str], k: int) -> float:
+    """nDCG@k with linear gain and binary relevance (Järvelin and Kekäläinen 2002)."""
+    gain = sum(1 / math.log2(rank + 1) for rank, doc in enumerate(ranked[:k], 1) if doc in relevant)
+    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(k, len(relevant)) + 1))
+    return gain / ideal if ideal else 0.0
+
+
+def recall(ranked: Sequence[str], relevant: set[str], k: int) -> float:
+    """Share of the relevant documents among the first k."""
+    return len(relevant.intersection(ranked[:k])) / len(relevant)
+
+
+def reciprocal_rank(ranked: Sequence[str], relevant: set[str]) -> float:
+    """1 / rank of the first relevant document, 0 if there is none."""
+    return next((1 / rank for rank, doc in enumerate(ranked, 1) if doc in relevant), 0.0)
+
+
+def distinct(documents: Sequence[str]) -> list[str]:
+    """Documents in order of their first chunk."""
+    return list(dict.fromkeys(documents))
+
+
+def bootstrap(values: Sequence[float], *, seed: int = 0, draws: int = 5000) -> Estimate:
+    """Mean with a percentile-bootstrap interval over the questions."""
+    data = np.asarray(values, dtype=np.float64)
+    means = _resampled_means(data, seed, draws)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(data.mean()), float(low), float(high), len(data), 0, "bootstrap over questions, 95 %")
+
+
+def paired(first: Sequence[float], second: Sequence[float], *, seed: int = 0) -> tuple[Estimate, float]:
+    """Mean difference first − second with its interval, and the two-sided sign-flip permutation p."""
+    difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    generator = np.random.default_rng(seed)
+    flips = generator.choice([-1.0, 1.0], size=(10_000, len(difference)))
+    null = np.abs((flips * difference).mean(axis=1))
+    p = float((np.sum(null >= abs(difference.mean()) - 1e-12) + 1) / (len(null) + 1))
+    return bootstrap(difference.tolist(), seed=seed), p
+
+
+def _resampled_means(data: NDArray[np.float64], seed: int, draws: int) -> NDArray[np.float64]:
+    picks = np.random.default_rng(seed).integers(0, len(data), size=(draws, len(data)))
+    return np.asarray(data[picks].mean(axis=1))

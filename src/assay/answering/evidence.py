@@ -1,0 +1,254 @@
+"""Which sentences of the retrieved passages answer a question, and which to say.
+
+Per sentence: cosine of mean-pooled sentence and question vectors (Reimers and Gurevych 2019,
+arXiv 1908.10084); late interaction, the mean over question tokens of the largest cosine to a
+sentence token (ColBERT, Khattab and Zaharia 2020, arXiv 2004.12832); likeness to the centroid of
+its passage (Radev et al. 2004); the expected type of answer (Li and Roth 2002). A logistic model,
+fitted on people's grounding marks of clapnq (tools/fit_evidence.py), joins them. Redundancy is cut
+as in maximal marginal relevance (Carbonell and Goldstein 1998).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import exp
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexical import Weights, asked, coverage, names, numbers, terms
+from sentences import Sentence, Unit, segment
+
+Vectors: TypeAlias = NDArray[np.float32]
+
+
+class Wanted(StrEnum):
+    """The kind of thing a question asks for, as far as its words tell."""
+
+    NUMBER = "number"
+    DATE = "date"
+    PERSON = "person"
+    PLACE = "place"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A text as the embedder sees it: `vector` (d,) and `tokens` (n, d), rows of unit length.
+
+    `tokens` leaves out the special tokens; n is 0 for an empty text.
+    """
+
+    vector: Vectors
+    tokens: Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """A retrieved chunk: its heading path or title, its text, its unit vector (d,) in the index."""
+
+    title: str
+    text: str
+    vector: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that might be quoted: its passage's rank, its span there, its words and terms."""
+
+    passage: int
+    span: Sentence
+    text: str
+    terms: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What speaks for one candidate; every field is comparable across passages."""
+
+    cosine: float
+    interaction: float
+    central: float
+    typed: float
+    logit: float
+
+    @property
+    def probability(self) -> float:
+        """The model's probability that people would mark the sentence as support."""
+        return 1.0 / (1.0 + exp(-self.logit))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """A question's candidates with their signals, and each question token's best likeness.
+
+    `alignment` is (question tokens, candidates): the largest cosine of a token to the candidate's.
+    """
+
+    question: str
+    asked: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    signals: tuple[Signals, ...]
+    alignment: Vectors
+
+
+# Logistic coefficients on raw features; fitted by tools/fit_evidence.py.
+_INTERACTION, _BEHIND, _CENTRAL, _TYPED, _INTERCEPT = 1.30, 2.31, 1.65, 0.24, -1.67
+MIN_PROBABILITY = 0.30
+MAX_SENTENCES = 4
+_SAME = 0.92
+
+_NUMBER = re.compile(
+    r"\bhow (?:many|much|long|old|far|tall|big|large|high|deep|wide|heavy|fast|often)\b"
+    r"|\bpercent|\bwhat (?:age|size|number|percentage|population|price|distance)\b",
+    re.IGNORECASE,
+)
+_WHEN = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:year|date|day|time|month|season|century|decade)\b", re.IGNORECASE
+)
+_WHO = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\bwhere\b|\b(?:what|which) (?:city|country|state|county|place|town|continent)\b", re.IGNORECASE
+)
+_DATE = re.compile(
+    r"\b(?:1\d{3}|20\d\d|January|February|March|April|May|June|July|August|September|October"
+    r"|November|December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|century|\d{1,2}:\d\d)\b"
+)
+_LEANS = re.compile(
+    r"\W*(?:he|she|it|they|this|these|those|his|her|its|their|such|both)\b", re.IGNORECASE
+)
+
+
+def wanted(question: str) -> Wanted:
+    """The kind of answer `question` asks for; OPEN where its words do not say."""
+    for kind, pattern in (
+        (Wanted.NUMBER, _NUMBER),
+        (Wanted.DATE, _WHEN),
+        (Wanted.PERSON, _WHO),
+        (Wanted.PLACE, _PLACE),
+    ):
+        if pattern.search(question):
+            return kind
+    return Wanted.OPEN
+
+
+def candidates(
+    question: str, passages: Sequence[Passage], weigh: Weights, limit: int = 64
+) -> tuple[Candidate, ...]:
+    """The sentences of `passages` worth encoding, in reading order, at most `limit`.
+
+    Headings are never candidates. Beyond the limit those with the least coverage of the question's
+    terms go first, later ranked passages before earlier ones.
+    """
+    found = [
+        Candidate(rank, span, span.of(passage.text), frozenset(terms(span.of(passage.text))))
+        for rank, passage in enumerate(passages)
+        for span in segment(passage.text)
+        if span.unit is not Unit.HEADING
+    ]
+    if len(found) <= limit:
+        return tuple(found)
+    about = asked(question)
+    ranked = sorted(found, key=lambda c: (-coverage(about, c.terms, weigh), c.passage, c.span.start))
+    return tuple(sorted(ranked[:limit], key=lambda c: (c.passage, c.span.start)))
+
+
+def weigh_evidence(
+    question: str, encoded_question: Encoded, found: Sequence[Candidate], encoded: Sequence[Encoded]
+) -> Evidence:
+    """Signals for each candidate; `encoded` holds the candidates' own encodings, in their order.
+
+    Raises ValueError if the two sequences differ in length.
+    """
+    if len(found) != len(encoded):
+        raise ValueError(f"{len(found)} candidates, {len(encoded)} encodings")
+    about = asked(question)
+    if not found:
+        return Evidence(question, about, (), (), np.zeros((len(encoded_question.tokens), 0), np.float32))
+    vectors = np.stack([e.vector for e in encoded])
+    cosines = vectors @ encoded_question.vector
+    alignment = _align(encoded_question.tokens, encoded)
+    interactions = alignment.mean(axis=0) if len(alignment) else np.zeros(len(found), np.float32)
+    centrality = _centrality(vectors, np.array([c.passage for c in found]))
+    best = float(interactions.max())
+    kind = wanted(question)
+    signals: list[Signals] = []
+    for i, candidate in enumerate(found):
+        interaction, central = float(interactions[i]), float(centrality[i])
+        typed = _typed(kind, question, candidate.text)
+        logit = (
+            _INTERACTION * interaction
+            + _BEHIND * (interaction - best)
+            + _CENTRAL * central
+            + _TYPED * typed
+            + _INTERCEPT
+        )
+        signals.append(Signals(float(cosines[i]), interaction, central, typed, logit))
+    return Evidence(question, about, tuple(found), tuple(signals), alignment)
+
+
+def choose(
+    evidence: Evidence,
+    encoded: Sequence[Encoded],
+    *,
+    at_least: float = MIN_PROBABILITY,
+    at_most: int = MAX_SENTENCES,
+) -> tuple[Candidate, ...]:
+    """The sentences to say, in reading order: the best one, then others while they are probable.
+
+    A sentence nearly the same as a chosen one (cosine above .92) is passed over. One that opens
+    with a pronoun brings the sentence before it, beyond `at_most` if need be.
+    """
+    order = sorted(range(len(evidence.signals)), key=lambda i: -evidence.signals[i].logit)
+    kept: list[int] = []
+    for i in order:
+        if len(kept) == at_most or (kept and evidence.signals[i].probability < at_least):
+            break
+        if all(float(encoded[i].vector @ encoded[j].vector) <= _SAME for j in kept):
+            kept.append(i)
+    said = set(kept)
+    for i in kept:
+        here, before = evidence.candidates[i], evidence.candidates[i - 1] if i else None
+        if before and before.passage == here.passage and _LEANS.match(here.text):
+            said.add(i - 1)
+    return tuple(evidence.candidates[i] for i in sorted(said))
+
+
+def _align(question: Vectors, encoded: Sequence[Encoded]) -> Vectors:
+    """The (question tokens, sentences) matrix of largest token cosines; 0 for an empty sentence."""
+    aligned = np.zeros((len(question), len(encoded)), np.float32)
+    filled = [i for i, e in enumerate(encoded) if len(e.tokens)]
+    if filled and len(question):
+        starts = np.cumsum([0] + [len(encoded[i].tokens) for i in filled[:-1]])
+        likeness = question @ np.concatenate([encoded[i].tokens for i in filled]).T
+        aligned[:, filled] = np.maximum.reduceat(likeness, starts, axis=1)
+    return aligned
+
+
+def _centrality(vectors: Vectors, passages: NDArray[np.int64]) -> Vectors:
+    """Cosine of each sentence to the centroid of its passage's sentences."""
+    central = np.zeros(len(vectors), np.float32)
+    for passage in np.unique(passages):
+        of = passages == passage
+        centroid = vectors[of].mean(axis=0)
+        central[of] = vectors[of] @ centroid / (float(np.linalg.norm(centroid)) or 1.0)
+    return central
+
+
+def _typed(kind: Wanted, question: str, sentence: str) -> float:
+    """1 if the sentence holds what is wanted beyond the question's own, -1 if not, 0 if unknown."""
+    match kind:
+        case Wanted.OPEN:
+            return 0.0
+        case Wanted.NUMBER:
+            held = bool(numbers(sentence) - numbers(question))
+        case Wanted.DATE:
+            held = _DATE.search(sentence) is not None
+        case Wanted.PERSON | Wanted.PLACE:
+            asked_for = question.lower()
+            held = any(name.lower() not in asked_for for name in names(sentence))
+    return 1.0 if held else -1.0

@@ -1,0 +1,153 @@
+"""``assay ask``, ``assay chat``, ``assay why`` and ``assay calibrate``: answers, and what they are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assay.cli.options import AsJson, File, Groups, Where, groups_of, where_of
+from assay.cli.output import emit, note, out
+from assay.errors import InputError
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands of this file."""
+    cli.command()(ask)
+    cli.command()(chat)
+    cli.command()(why)
+    calibrate = typer.Typer(no_args_is_help=True, help="Fit thresholds on your own cases.")
+    calibrate.command("abstention")(calibrate_abstention)
+    cli.add_typer(calibrate, name="calibrate")
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.", show_default=False)] = "",
+    batch: Annotated[Path | None, typer.Option(help='JSONL of {"id", "question", "history"?}.')] = None,
+    timings: Annotated[bool, typer.Option("--timings", help="Say where the time went.")] = False,
+    groups: Groups = "",
+    where: Where = None,
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from the documents, with citations. Exits 1 when it abstains."""
+    import anyio
+
+    from assay.cli.batch import Line, read_batch
+    from assay.cli.conversation import answer_as_dict, show_answer, whole_answer
+    from assay.releases.build import open_application
+    from assay.releases.project import Project
+
+    if bool(question.strip()) == (batch is not None):
+        raise InputError("ask: give a QUESTION or --batch FILE")
+    readers, filters = groups_of(groups), where_of(where)
+    lines = read_batch(batch) if batch else iter([Line("", question)])
+    project = Project.load(file)
+    application = open_application(project)
+    if application.notice:
+        note(application.notice)
+
+    async def run() -> bool:
+        abstained = False
+        try:
+            for line in lines:
+                events = application.answer(line.question(readers, filters))
+                if batch or as_json:
+                    answer = await whole_answer(events)
+                    emit(({"id": line.id} if batch else {}) | answer_as_dict(answer))
+                else:
+                    answer = await show_answer(events)
+                abstained = answer.abstained is not None
+        finally:
+            await application.close()
+        if timings and not as_json and not batch:
+            from assay.tracing.tree import lines as tree
+
+            for text in tree(project.traces().get(answer.trace)):
+                out.print(text, markup=False, style="dim")
+        return abstained and not batch
+
+    if anyio.run(run):
+        raise typer.Exit(1)
+
+
+def chat(groups: Groups = "", where: Where = None, file: File = None) -> None:
+    """Ask one question after another; earlier turns are understood. Ctrl-D ends."""
+    import anyio
+
+    from assay.answering.events import Question, Turn
+    from assay.cli.conversation import show_answer
+    from assay.errors import AssayError
+    from assay.releases.build import open_application
+    from assay.releases.project import Project
+
+    readers, filters = groups_of(groups), where_of(where)
+    application = open_application(Project.load(file))
+
+    async def run() -> None:
+        history: tuple[Turn, ...] = ()
+        try:
+            while True:
+                try:
+                    text = await anyio.to_thread.run_sync(lambda: out.input("[bold cyan]›[/] "))
+                except EOFError:
+                    return
+                if not text.strip():
+                    continue
+                try:
+                    answer = await show_answer(application.answer(Question(text, history, readers, filters)))
+                except AssayError as error:
+                    note(str(error))
+                    continue
+                history = (*history, Turn("user", text), Turn("assistant", answer.text))
+        finally:
+            await application.close()
+
+    anyio.run(run)
+
+
+def why(
+    trace: Annotated[str, typer.Argument(help="A trace's id, or enough of its beginning.")],
+    relevant: Annotated[list[str], typer.Option("--relevant", metavar="DOCUMENT", help="Should have been used.")],
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name the stage that lost the relevant documents: parse, chunk, access, recall, … or citation check."""
+    from assay.releases.build import attribute
+    from assay.releases.project import Project
+
+    found = attribute(Project.load(file), trace, relevant)
+    if as_json:
+        emit(found.as_dict())
+        return
+    out.print(f"{found.stage}", style="bold", end="  ")
+    out.print(found.sentence, markup=False)
+
+
+def calibrate_abstention(
+    dataset: Annotated[Path, typer.Option("--dataset", help="Cases as JSONL, with `answerable` and `relevant`.")],
+    max_error: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest share of wrong answers among those given.")
+    ] = 0.1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report the curve, keep the present threshold.")] = False,
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the threshold below which nothing is answered, on your own cases."""
+    import anyio
+
+    from assay.cli.tables import calibration_lines
+    from assay.releases.build import calibrate, keep_calibration
+    from assay.releases.project import Project
+
+    project = Project.load(file)
+    fitted = anyio.run(calibrate, project, dataset, max_error)
+    written = None if dry_run else keep_calibration(project, fitted)
+    if as_json:
+        emit(fitted.as_dict() | {"written": str(written) if written else None})
+        return
+    for line in calibration_lines(fitted):
+        out.print(line)
+    if written:
+        out.print(f"wrote {written}", markup=False)

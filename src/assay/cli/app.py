@@ -1,0 +1,52 @@
+"""The command line: parse, call, print. One file a command group; everything heavy is imported
+in the body of a command, so that ``assay --help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from assay import __version__
+from assay.cli import answering, application, ingestion, retrieval, serving, tracing
+from assay.cli.output import fail
+from assay.errors import AssayError
+
+cli = typer.Typer(
+    name="assay",
+    help="Ask your documents; measure every change before, and while, it reaches users.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (application, ingestion, retrieval, answering, tracing, serving):
+    group.register(cli)
+
+
+@cli.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    """Options that stand before a command."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run a command line. Exits 0 when all went well, 1 where a check found something, 2 for an error."""
+    try:
+        sys.exit(cli(standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        fail("interrupted", code=130)
+    except AssayError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,55 @@
+"""Questions from a file: one JSON object a line with ``id`` and ``question``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.answering.events import Question, Turn
+from assay.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A question of a batch, with the id that its answer is to carry."""
+
+    id: str
+    text: str
+    history: tuple[Turn, ...] = ()
+
+    def question(self, groups: frozenset[str], where: dict[str, Any]) -> Question:
+        """The question as this reader asks it."""
+        return Question(self.text, history=self.history, groups=groups, where=where)
+
+
+def read_batch(path: Path) -> Iterator[Line]:
+    """The lines of a batch file, in order.
+
+    Raises InputError naming the line that is not an object with ``question`` (``id``
+    defaults to the line's number).
+    """
+    try:
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, text in enumerate(lines, 1):
+                if text.strip():
+                    yield _line(text, f"{path}:{number}", number)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+
+
+def _line(text: str, place: str, number: int) -> Line:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{place}: not JSON: {error}") from error
+    question = value.get("question") if isinstance(value, dict) else None
+    if not isinstance(question, str) or not question.strip():
+        raise InputError(f'{place}: an object with "question" is expected')
+    try:
+        history = tuple(Turn(turn["role"], turn["text"]) for turn in value.get("history") or ())
+    except (TypeError, KeyError) as error:
+        raise InputError(f'{place}: "history" is a list of {{"role", "text"}}') from error
+    return Line(str(value.get("id", number)), question, history)

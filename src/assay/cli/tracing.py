@@ -1,0 +1,54 @@
+"""``assay trace``: what happened while an answer was made, and how long each step took."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from assay.cli.options import AsJson, File
+from assay.cli.output import emit, out
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands of this file."""
+    trace = typer.Typer(no_args_is_help=True, help="Recorded answers, step by step.")
+    trace.command("list")(trace_list)
+    trace.command("show")(trace_show)
+    cli.add_typer(trace, name="trace")
+
+
+def trace_list(
+    limit: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many, newest first.")] = 20,
+    release: Annotated[str, typer.Option(help="Only those of this release (a digest's beginning).")] = "",
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """List recorded traces."""
+    from assay.cli.tables import trace_table
+    from assay.releases.project import Project
+
+    found = Project.load(file).traces().list(limit, release=release or None, failed=failed or None)
+    if as_json:
+        for summary in found:
+            emit(summary.as_dict())
+        return
+    out.print(trace_table(found))
+
+
+def trace_show(
+    trace: Annotated[str, typer.Argument(help="A trace's id, or enough of its beginning.")],
+    file: File = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a trace as a tree with durations."""
+    from assay.releases.project import Project
+    from assay.tracing.tree import as_dict, lines
+
+    found = Project.load(file).traces().get(trace)
+    if as_json:
+        emit(as_dict(found))
+        return
+    for line in lines(found):
+        out.print(line, markup=False)

@@ -1,0 +1,96 @@
+"""What no single key can tell: names that must exist, be unique, or stay on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from assay.releases.locator import KeyPath, nearest
+from assay.releases.manifest import DEFAULT_MODEL, PACKAGED_EMBEDDER, Manifest
+from assay.releases.mistakes import Mistake, suggest
+from assay.releases.sections import EXTRACTIVE, ModelChoice
+
+
+def check(manifest: Manifest, lines: Mapping[KeyPath, int], path: Path) -> list[Mistake]:
+    """Mistakes between keys of a manifest that is right key by key."""
+    found = (*_sources(manifest), *_embedder(manifest), *_route(manifest), *_stays_local(manifest))
+    return [Mistake(str(path), nearest(lines, place), message) for place, message in found]
+
+
+def _sources(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
+    first: dict[str, int] = {}
+    for number, source in enumerate(manifest.sources):
+        if source.title in first:
+            key = "name" if source.name else "path"
+            yield (
+                ("sources", number, key),
+                f'sources[{number}] is called "{source.title}" like sources[{first[source.title]}]; '
+                "give one of them another name",
+            )
+        first.setdefault(source.title, number)
+
+
+def _embedder(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
+    if PACKAGED_EMBEDDER in manifest.embedders:
+        yield (
+            ("embedders", PACKAGED_EMBEDDER),
+            f'"{PACKAGED_EMBEDDER}" is the embedder that comes with Assay; choose another name',
+        )
+    name = manifest.index.embedder
+    if name != PACKAGED_EMBEDDER and name not in manifest.embedders:
+        hint = suggest(name, [PACKAGED_EMBEDDER, *manifest.embedders])
+        yield (("index", "embedder"), f'index.embedder names "{name}", but there is no [embedders.{name}]; {hint}')
+
+
+def _route(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
+    known = [*{DEFAULT_MODEL: None, **manifest.models}]
+    seen: set[str] = set()
+    for number, name in enumerate(manifest.answer.route):
+        place: KeyPath = ("answer", "route", number)
+        if name not in known:
+            yield place, f'answer.route names "{name}", but there is no [models.{name}]; {suggest(name, known)}'
+        elif name in seen:
+            yield place, f'answer.route names "{name}" twice'
+        seen.add(name)
+    unused = [name for name in manifest.models if name != DEFAULT_MODEL]
+    if unused and "route" not in manifest.answer.model_fields_set:
+        yield (
+            ("models", unused[0]),
+            f"[models.{unused[0]}] is defined, but answer.route does not say which models answer; "
+            f'write route = ["{unused[0]}", "{DEFAULT_MODEL}"] in [answer]',
+        )
+
+
+def _stays_local(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
+    """``limits.data = "local"``: nothing that reads a question or a document may be elsewhere."""
+    if manifest.limits.data != "local":
+        return
+    for name in manifest.answer.route:
+        model = manifest.models.get(name)
+        if model is not None and _leaves(model):
+            where = model.base_url or model.uses
+            yield (
+                ("models", name, "base_url" if model.base_url else "uses"),
+                f'models.{name} would send data to {where}, but limits.data is "local"',
+            )
+    embedder = manifest.embedder
+    if embedder is not None and not is_local(embedder.base_url):
+        yield (
+            ("embedders", manifest.index.embedder, "base_url"),
+            f'embedders.{manifest.index.embedder} would send data to {embedder.base_url}, but limits.data is "local"',
+        )
+
+
+def _leaves(model: ModelChoice) -> bool:
+    return model.uses != EXTRACTIVE and (model.base_url is None or not is_local(model.base_url))
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is this machine's own: ``localhost`` or a loopback address."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

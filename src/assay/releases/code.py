@@ -1,0 +1,38 @@
+"""Which code answers: the package's version and the digest of its source files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import assay
+from assay.digest import Digest, digest, digest_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CodeVersion:
+    """``source`` differs between two checkouts of one version that differ in any source file."""
+
+    version: str
+    source: Digest
+
+    def as_dict(self) -> dict[str, str]:
+        return {"version": self.version, "source": self.source}
+
+
+def installed() -> CodeVersion:
+    """The code that is running, read from its files: some milliseconds."""
+    return CodeVersion(assay.__version__, digest_source(Path(assay.__file__).parent))
+
+
+def digest_source(folder: Path) -> Digest:
+    """SHA-256 over the relative paths and contents of a package's Python files.
+
+    Line ends are counted as line feeds, so that a checkout on another system is the same code.
+    """
+    return digest(
+        {
+            file.relative_to(folder).as_posix(): digest_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
+            for file in folder.rglob("*.py")
+        }
+    )

@@ -1,0 +1,71 @@
+"""The tables of ``assay.toml`` about limits, measurement, traffic and traces.
+
+``[evaluation]``, ``[rollout]`` and the cost and latency limits are *declared only* in this
+version: they are validated, so that a file written today is right tomorrow, and not yet
+enforced. ``limits.data`` and ``[tracing]`` are in force.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from assay.releases.sections import Dollars, Seconds, Section, Share, Texts, Url
+
+
+class Limits(Section):
+    """What an answer may cost and where its data may go.
+
+    ``cost_per_answer``, ``cost_per_day`` and ``latency_p95`` are declared only.
+    ``data`` = "local" refuses every model that would leave the machine.
+    """
+
+    cost_per_answer: Dollars | None = None
+    cost_per_day: Dollars | None = None
+    latency_p95: Seconds | None = None
+    data: Literal["any", "local"] = "any"
+
+
+class Bound(Section):
+    """How much worse than live a measure may be: by a ``margin``, or by a ``ratio``."""
+
+    margin: Annotated[float, Field(ge=0)] | None = None
+    ratio: Annotated[float, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Bound:
+        if (self.margin is None) == (self.ratio is None):
+            raise ValueError("must have either margin or ratio: { margin = 0.02 } or { ratio = 1.2 }")
+        return self
+
+
+class Evaluation(Section):
+    """Cases and scorers, and the gate that a release must pass. Declared only."""
+
+    datasets: Texts = ()
+    scorers: Texts = ()
+    gate: dict[str, Bound] = Field(default_factory=dict)
+
+
+class RolloutPlan(Section):
+    """Shares of traffic in order, and what is watched meanwhile. Declared only."""
+
+    stages: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] = (0.01, 0.05, 0.25, 1.0)
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    guards: dict[str, Bound] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _growing(self) -> RolloutPlan:
+        stages = self.stages
+        if stages[0] <= 0 or stages[-1] != 1 or any(a >= b for a, b in zip(stages, stages[1:], strict=False)):
+            raise ValueError(f"stages must grow from above 0 to 1; they are {list(stages)}")
+        return self
+
+
+class Tracing(Section):
+    """``content`` False keeps what people and documents said out of the traces; ``otlp`` is a
+    collector's address."""
+
+    content: bool = True
+    otlp: Url | None = None

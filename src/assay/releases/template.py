@@ -1,0 +1,128 @@
+"""The text of a new ``assay.toml``: every key explained, the defaults as comments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assay.releases.governance import Limits, Tracing
+from assay.releases.sections import AnswerRecipe, IndexRecipe, Retrieval, Source
+
+_DEFAULT_SOURCE = Source(path=".")
+_INDEX, _RETRIEVAL, _ANSWER = IndexRecipe(), Retrieval(), AnswerRecipe()
+_LIMITS, _TRACING = Limits(), Tracing()
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """One ``[[sources]]`` entry; the globs are relative to ``path``."""
+
+    path: str
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+
+def toml(value: object) -> str:
+    """A value as TOML: text, numbers, true, false and arrays of these."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(toml(item) for item in value)}]"
+    return json.dumps(value)
+
+
+def application(name: str, sources: Sequence[NewSource], *, prompt: str, datasets: str) -> str:
+    """The whole file."""
+    return "\n".join(
+        [
+            "# An application of Assay. Paths are relative to this file; unknown keys are errors.",
+            "# A line that begins with `# key = value` shows a default: remove the `# ` to change it.",
+            "",
+            "[app]",
+            f"name = {toml(name)}",
+            "",
+            *(line for source in sources for line in _source(source)),
+            _REST.format(
+                index=_INDEX,
+                retrieval=_RETRIEVAL,
+                answer=_ANSWER,
+                limits=_LIMITS,
+                linked=toml(_RETRIEVAL.linked),
+                rerank=toml(_RETRIEVAL.rerank),
+                content=toml(_TRACING.content),
+                prompt=toml(prompt),
+                datasets=toml([datasets]),
+            ),
+        ]
+    )
+
+
+def _source(source: NewSource) -> list[str]:
+    include = "include = " if source.include else "# include = "
+    exclude = "exclude = " if source.exclude else "# exclude = "
+    return [
+        "[[sources]]                            # as many of these as there are places",
+        f"path = {toml(source.path)}",
+        f"{include}{toml(list(source.include) or ['**/*.md'])}    # which files; without it all that can be read",
+        f"{exclude}{toml(list(source.exclude) or ['drafts/**'])}",
+        f'access = {toml(_DEFAULT_SOURCE.access)}                  # groups that may read; "public" is everybody',
+        '# metadata = {{ team = "support" }}      # given to every document, to filter by'.replace("{{", "{").replace(
+            "}}", "}"
+        ),
+        '# prefix = "handbook/"                 # put before document ids, to keep two sources apart',
+        f"# max_bytes = {_DEFAULT_SOURCE.max_bytes}               # larger files are reported, not read",
+        "",
+    ]
+
+
+_REST = """\
+[index]
+# chunker = "{index.chunker}"                # structure | tokens | sentences
+# max_tokens = {index.max_tokens}                     # of a chunk, by the embedder's tokenizer
+# overlap = {index.overlap}                          # tokens that neighbouring chunks share
+# embedder = "{index.embedder}"                  # comes with Assay; or a name from [embedders.NAME]
+# store = "{index.store}"                   # embedded | lance (larger corpora, object storage)
+
+[retrieval]
+# mode = "{retrieval.mode}"                      # dense | lexical | hybrid
+# candidates = {retrieval.candidates}                      # looked at
+# keep = {retrieval.keep}                             # given to the model
+# dense_weight = {retrieval.dense_weight}                   # the dense side's share in hybrid, 0 to 1
+# rerank = {rerank}                       # or the name of a reranker
+# neighbours = {retrieval.neighbours}                       # chunks on each side that are joined to a hit
+# linked = {linked}                       # a second hop, for questions that need two documents
+
+# The model that answers. "local" needs no key, no server and no network: it quotes the
+# best-supported sentences. For a language model, fill in the next table and name it in `route`.
+[models.local]
+uses = "extractive"
+
+# [models.main]
+# uses = "openai:gpt-5-mini"             # provider:model; or "openai-compatible" with the next two
+# base_url = "http://localhost:8000/v1"  # vLLM, Ollama, llama.cpp, …
+# model = "name-at-that-server"
+# api_key_env = "OPENAI_API_KEY"         # the variable's name, never the key
+# timeout = "60 s"
+
+[answer]
+prompt = {prompt}
+route = ["local"]                      # tried in order, for example ["main", "local"]
+# context_tokens = {answer.context_tokens}                # evidence given to the model
+# unsupported = "{answer.unsupported}"             # what no source supports: withhold | mark
+# abstain_below = 0.5                  # say nothing below this confidence; without it a fitted threshold
+
+[limits]
+# data = "{limits.data}"                         # "local" refuses any model that would leave this machine
+# cost_per_answer = "0.02 USD"         # this and the next two: declared, not yet enforced
+# cost_per_day = "50 USD"
+# latency_p95 = "4 s"
+
+[evaluation]                           # declared, not yet enforced
+datasets = {datasets}
+# scorers = ["retrieval", "faithfulness", "correctness", "citations", "abstention"]
+
+[tracing]
+# content = {content}                       # false keeps questions, answers and passages out of traces
+# otlp = "http://localhost:4318"       # also send traces to this OpenTelemetry collector
+"""

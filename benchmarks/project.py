@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-
-from assay.releases.application import Application
 from assay.releases.build import open_application, open_ingestion
 from assay.releases.project import Project
+
+from assay.releases.application import Application
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:

@@ -20,8 +20,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lexical import Weights, asked, coverage, names, numbers, terms
-from sentences import Sentence, Unit, segment
+from assay.answering.context import Passage
+from assay.answering.segments import Segment, Unit, segment
+from assay.answering.terms import Weights, asked, coverage, names, numbers, terms
+from assay.models.token_vectors import TokenVectors
 
 Vectors: TypeAlias = NDArray[np.float32]
 
@@ -36,39 +38,19 @@ class Wanted(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
-    """A text as the embedder sees it: `vector` (d,) and `tokens` (n, d), rows of unit length.
-
-    `tokens` leaves out the special tokens; n is 0 for an empty text.
-    """
-
-    vector: Vectors
-    tokens: Vectors
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Passage:
-    """A retrieved chunk: its heading path or title, its text, its unit vector (d,) in the index."""
-
-    title: str
-    text: str
-    vector: Vectors
-
-
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A sentence that might be quoted: its passage's rank, its span there, its words and terms."""
+class Statement:
+    """A sentence that might be quoted: its passage's number, its span there, its words and terms."""
 
     passage: int
-    span: Sentence
+    span: Segment
     text: str
     terms: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What speaks for one candidate; every field is comparable across passages."""
+    """What speaks for one statement; every field is comparable across passages."""
 
     cosine: float
     interaction: float
@@ -84,14 +66,16 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """A question's candidates with their signals, and each question token's best likeness.
+    """A question's statements with their signals, and each question token's best likeness.
 
-    `alignment` is (question tokens, candidates): the largest cosine of a token to the candidate's.
+    `encoded` holds the statements' vectors, in their order. `alignment` is (question tokens,
+    statements): the largest cosine of a token to the statement's.
     """
 
     question: str
     asked: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
+    statements: tuple[Statement, ...]
+    encoded: tuple[TokenVectors, ...]
     signals: tuple[Signals, ...]
     alignment: Vectors
 
@@ -136,17 +120,17 @@ def wanted(question: str) -> Wanted:
     return Wanted.OPEN
 
 
-def candidates(
+def statements(
     question: str, passages: Sequence[Passage], weigh: Weights, limit: int = 64
-) -> tuple[Candidate, ...]:
+) -> tuple[Statement, ...]:
     """The sentences of `passages` worth encoding, in reading order, at most `limit`.
 
-    Headings are never candidates. Beyond the limit those with the least coverage of the question's
+    Headings are never statements. Beyond the limit those with the least coverage of the question's
     terms go first, later ranked passages before earlier ones.
     """
     found = [
-        Candidate(rank, span, span.of(passage.text), frozenset(terms(span.of(passage.text))))
-        for rank, passage in enumerate(passages)
+        Statement(passage.number, span, span.of(passage.text), frozenset(terms(span.of(passage.text))))
+        for passage in passages
         for span in segment(passage.text)
         if span.unit is not Unit.HEADING
     ]
@@ -158,28 +142,28 @@ def candidates(
 
 
 def weigh_evidence(
-    question: str, encoded_question: Encoded, found: Sequence[Candidate], encoded: Sequence[Encoded]
+    question: str, encoded_question: TokenVectors, found: Sequence[Statement], encoded: Sequence[TokenVectors]
 ) -> Evidence:
-    """Signals for each candidate; `encoded` holds the candidates' own encodings, in their order.
+    """Signals for each statement; `encoded` holds the statements' own encodings, in their order.
 
     Raises ValueError if the two sequences differ in length.
     """
     if len(found) != len(encoded):
-        raise ValueError(f"{len(found)} candidates, {len(encoded)} encodings")
+        raise ValueError(f"{len(found)} statements, {len(encoded)} encodings")
     about = asked(question)
     if not found:
-        return Evidence(question, about, (), (), np.zeros((len(encoded_question.tokens), 0), np.float32))
-    vectors = np.stack([e.vector for e in encoded])
-    cosines = vectors @ encoded_question.vector
-    alignment = _align(encoded_question.tokens, encoded)
+        return Evidence(question, about, (), (), (), np.zeros((len(encoded_question.vectors), 0), np.float32))
+    vectors = np.stack([e.pooled for e in encoded])
+    cosines = vectors @ encoded_question.pooled
+    alignment = _align(encoded_question.vectors, encoded)
     interactions = alignment.mean(axis=0) if len(alignment) else np.zeros(len(found), np.float32)
     centrality = _centrality(vectors, np.array([c.passage for c in found]))
     best = float(interactions.max())
     kind = wanted(question)
     signals: list[Signals] = []
-    for i, candidate in enumerate(found):
+    for i, statement in enumerate(found):
         interaction, central = float(interactions[i]), float(centrality[i])
-        typed = _typed(kind, question, candidate.text)
+        typed = _typed(kind, question, statement.text)
         logit = (
             _INTERACTION * interaction
             + _BEHIND * (interaction - best)
@@ -188,16 +172,15 @@ def weigh_evidence(
             + _INTERCEPT
         )
         signals.append(Signals(float(cosines[i]), interaction, central, typed, logit))
-    return Evidence(question, about, tuple(found), tuple(signals), alignment)
+    return Evidence(question, about, tuple(found), tuple(encoded), tuple(signals), alignment)
 
 
 def choose(
     evidence: Evidence,
-    encoded: Sequence[Encoded],
     *,
     at_least: float = MIN_PROBABILITY,
     at_most: int = MAX_SENTENCES,
-) -> tuple[Candidate, ...]:
+) -> tuple[Statement, ...]:
     """The sentences to say, in reading order: the best one, then others while they are probable.
 
     A sentence nearly the same as a chosen one (cosine above .92) is passed over. One that opens
@@ -208,23 +191,23 @@ def choose(
     for i in order:
         if len(kept) == at_most or (kept and evidence.signals[i].probability < at_least):
             break
-        if all(float(encoded[i].vector @ encoded[j].vector) <= _SAME for j in kept):
+        if all(float(evidence.encoded[i].pooled @ evidence.encoded[j].pooled) <= _SAME for j in kept):
             kept.append(i)
     said = set(kept)
     for i in kept:
-        here, before = evidence.candidates[i], evidence.candidates[i - 1] if i else None
+        here, before = evidence.statements[i], evidence.statements[i - 1] if i else None
         if before and before.passage == here.passage and _LEANS.match(here.text):
             said.add(i - 1)
-    return tuple(evidence.candidates[i] for i in sorted(said))
+    return tuple(evidence.statements[i] for i in sorted(said))
 
 
-def _align(question: Vectors, encoded: Sequence[Encoded]) -> Vectors:
+def _align(question: Vectors, encoded: Sequence[TokenVectors]) -> Vectors:
     """The (question tokens, sentences) matrix of largest token cosines; 0 for an empty sentence."""
     aligned = np.zeros((len(question), len(encoded)), np.float32)
-    filled = [i for i, e in enumerate(encoded) if len(e.tokens)]
+    filled = [i for i, e in enumerate(encoded) if len(e.vectors)]
     if filled and len(question):
-        starts = np.cumsum([0] + [len(encoded[i].tokens) for i in filled[:-1]])
-        likeness = question @ np.concatenate([encoded[i].tokens for i in filled]).T
+        starts = np.cumsum([0] + [len(encoded[i].vectors) for i in filled[:-1]])
+        likeness = question @ np.concatenate([encoded[i].vectors for i in filled]).T
         aligned[:, filled] = np.maximum.reduceat(likeness, starts, axis=1)
     return aligned
 

@@ -12,7 +12,9 @@ from assay.errors import InputError
 
 File: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--file", "-f", help="The application's file. [default: assay.toml here or above]", show_default=False),
+    typer.Option(
+        "--file", "-f", help="The application's file. [default: assay.toml here or above]", show_default=False
+    ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Groups: TypeAlias = Annotated[

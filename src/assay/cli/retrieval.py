@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from assay.retrieval.found import Found
 
 
-class ModeOption(str, Enum):
+class ModeOption(StrEnum):
     """How to search."""
 
     dense = "dense"
@@ -33,9 +33,7 @@ def search(
     question: Annotated[str, typer.Argument(help="What to look for.", show_default=False)] = "",
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many hits.")] = 10,
     mode: Annotated[ModeOption | None, typer.Option(help="[default: the application's]", show_default=False)] = None,
-    batch: Annotated[
-        Path | None, typer.Option(help='JSONL of {"id", "question"}: one line of hits for each.')
-    ] = None,
+    batch: Annotated[Path | None, typer.Option(help='JSONL of {"id", "question"}: one line of hits for each.')] = None,
     groups: Groups = "",
     where: Where = None,
     file: File = None,

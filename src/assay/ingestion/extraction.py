@@ -22,7 +22,14 @@ from typing import Any, BinaryIO
 from kreuzberg import ContentFilterConfig, ExtractionConfig, PageConfig, extract_bytes_sync
 from kreuzberg.exceptions import KreuzbergError
 
+from assay.errors import SourceError
+from assay.ingestion.decoding import decoded
+from assay.ingestion.markdown import headings
+
 _SLIDE = re.compile("\ue000(\\d+)\ue001")
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([\w-]{1,40})""", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>([^<]*)</title>", re.IGNORECASE)
+_HEAD = re.compile(r"<head[\s>].*?</head\s*>", re.IGNORECASE | re.DOTALL)
 _SHEETS = ("excel", "csv")
 _SECONDS = 300
 
@@ -46,6 +53,7 @@ class _Written:
 
     pieces: list[str] = field(default_factory=list)
     length: int = 0
+    letters: int = 0
     marks: list[list[Any]] = field(default_factory=list)
 
     def mark(self, kind: str, label: str, level: int = 0) -> None:
@@ -54,6 +62,7 @@ class _Written:
     def write(self, text: str) -> None:
         self.pieces.append(text)
         self.length += len(text)
+        self.letters += sum(map(str.isalnum, text))
 
 
 def main() -> None:
@@ -69,6 +78,8 @@ def _answer(requests: BinaryIO, request: Mapping[str, Any]) -> dict[str, Any]:
     content = requests.read(request["bytes"])
     try:
         return extracted(content, request["media_type"])
+    except SourceError as error:
+        return {"error": str(error)}
     except KreuzbergError as error:
         return {"error": _reason(str(error))}
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
@@ -77,58 +88,99 @@ def _answer(requests: BinaryIO, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def extracted(content: bytes, media_type: str) -> dict[str, Any]:
     """Title, text and marks ``[start, kind, label, level]`` of one document."""
+    given = ""
+    if media_type == "text/html":
+        content, given = _body(content)
     result = extract_bytes_sync(content, media_type, config=_CONFIG)
     about: Mapping[str, Any] = result.metadata
+    whole = _SLIDE.sub("", result.content).strip()
     written = _Written()
-    nodes = result.document["nodes"] if result.document else []
-    if nodes:
-        _write(written, nodes, about)
-    else:
-        written.write(_SLIDE.sub("", result.content).strip())
+    if media_type != "text/html" and result.document:
+        _write(written, result.document["nodes"], about)
+    if written.letters < 0.97 * sum(map(str.isalnum, whole)):
+        # The tree leaves things out (definition lists, nested lists): the Markdown has no pages, but all text.
+        written = _Written()
+        written.marks = [[mark.start, mark.kind, mark.label, mark.level] for mark in headings(whole)]
+        written.write(whole)
     text = "".join(written.pieces)
     if not text.strip():
         return {"error": _empty(media_type)}
-    return {"title": _title(about, written), "text": text, "marks": written.marks}
+    return {"title": given or _title(about, written), "text": text, "marks": written.marks}
+
+
+def _body(content: bytes) -> tuple[bytes, str]:
+    """HTML as UTF-8 without its head, and the title that the head gives.
+
+    kreuzberg would write the head's metadata into the text.
+    """
+    charset = _CHARSET.search(content[:4096])
+    try:
+        text = content.decode(charset[1].decode()) if charset else decoded(content)
+    except (LookupError, UnicodeDecodeError):
+        text = decoded(content)
+    title = _TITLE.search(text[:100_000])
+    named = " ".join(html.unescape(title[1]).split()) if title else ""
+    return _HEAD.sub("", text, count=1).encode("utf-8", "replace"), named
 
 
 def _write(written: _Written, nodes: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-    sheets = list(about.get("sheet_names") or []) if about.get("format_type") in _SHEETS else []
-    ordered: dict[int, int] = {}
+    spread = about.get("format_type") in _SHEETS
+    sheets = list(about.get("sheet_names") or []) if spread else []
+    furniture = _furniture(nodes)
     page = None
     for number, node in enumerate(nodes):
         content = node["content"]
         kind, text = content["node_type"], _mended(content.get("text") or "")
-        if (begun := node.get("page")) is not None and begun != page and kind not in ("group", "list"):
+        begun = None if spread or kind in ("group", "list") else node.get("page")
+        if begun is not None and begun != page:
             page = begun
             written.mark("page", str(page))
-        match kind:
-            case "heading" | "title":
-                level = int(content.get("level") or 1)
-                if text in sheets:
-                    sheets.remove(text)
-                    written.mark("sheet", text)
-                written.mark("heading", text, level)
-                _block(written, f"{'#' * level} {text}")
-            case "list_item":
-                parent = node.get("parent")
-                if parent is not None and nodes[parent]["content"].get("ordered"):
-                    ordered[parent] = ordered.get(parent, 0) + 1
-                    _block(written, f"{ordered[parent]}. {text}", "\n")
-                else:
-                    _block(written, f"- {text}", "\n")
-                if number + 1 == len(nodes) or nodes[number + 1]["content"]["node_type"] != "list_item":
-                    written.write("\n")
-            case "table":
-                spread = about.get("format_type") in _SHEETS
-                _block(written, _records(content["grid"]) if spread else _table(content["grid"]))
-            case "code":
-                _block(written, f"```{content.get('language') or ''}\n{content.get('text') or ''}\n```")
-            case "metadata_block":
-                _block(written, "\n".join(f"{key}: {value}" for key, value in content.get("entries", [])))
-            case _ if slide := _SLIDE.fullmatch(text.strip()):
-                written.mark("slide", slide[1])
-            case _ if text:
-                _block(written, text)
+        if kind in ("heading", "title"):
+            label, level = " ".join(text.split()), int(content.get("level") or 1)
+            if label in sheets:
+                sheets.remove(label)
+                written.mark("sheet", label)
+            if label:
+                written.mark("heading", label, level)
+                _block(written, f"{'#' * level} {label}")
+        elif kind == "list_item":
+            _list_item(written, nodes, number, text)
+        elif kind == "table":
+            _block(written, _records(content["grid"]) if spread else _table(content["grid"]))
+        elif kind == "code":
+            _block(written, f"```{content.get('language') or ''}\n{content.get('text') or ''}\n```")
+        elif kind == "metadata_block":
+            _block(written, "\n".join(f"{key}: {value}" for key, value in content.get("entries", [])))
+        elif slide := _SLIDE.fullmatch(text):
+            written.mark("slide", slide[1])
+        elif _stencil(text) in furniture:
+            written.letters += sum(map(str.isalnum, text))
+        else:
+            _block(written, text)
+
+
+def _list_item(written: _Written, nodes: Sequence[Mapping[str, Any]], number: int, text: str) -> None:
+    parent = nodes[number].get("parent")
+    siblings = nodes[parent] if parent is not None else {"content": {}, "children": []}
+    place = siblings["children"].index(number) + 1 if number in siblings["children"] else 1
+    _block(written, f"{place}. {text}" if siblings["content"].get("ordered") else f"- {text}", "\n")
+    if number + 1 == len(nodes) or nodes[number + 1]["content"]["node_type"] != "list_item":
+        written.write("\n")
+
+
+def _furniture(nodes: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Running heads and feet: short paragraphs that stand, but for their number, on many pages."""
+    places: dict[str, set[int]] = {}
+    for node in nodes:
+        text = node["content"].get("text") or ""
+        if node["content"]["node_type"] == "paragraph" and node.get("page") is not None and len(text) <= 100:
+            places.setdefault(_stencil(_mended(text)), set()).add(node["page"])
+    pages = max((max(found) for found in places.values()), default=0)
+    return {text for text, found in places.items() if len(found) >= max(3, pages / 4)}
+
+
+def _stencil(text: str) -> str:
+    return re.sub(r"\d+", "0", text)
 
 
 def _block(written: _Written, text: str, after: str = "\n\n") -> None:
@@ -202,7 +254,7 @@ def _reason(message: str) -> str:
         return "is protected by a password; save it without one, or exclude it"
     if "timed out" in lowered or "timeout" in lowered:
         return "took too long to extract"
-    return f"is damaged or not what its extension says: {message.splitlines()[0].strip()}"
+    return f"is damaged or not what its extension says: {message.rpartition('Error: ')[2].splitlines()[0]}"
 
 
 if __name__ == "__main__":

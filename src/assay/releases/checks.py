@@ -41,7 +41,10 @@ def _embedder(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
     name = manifest.index.embedder
     if name != PACKAGED_EMBEDDER and name not in manifest.embedders:
         hint = suggest(name, [PACKAGED_EMBEDDER, *manifest.embedders])
-        yield (("index", "embedder"), f'index.embedder names "{name}", but there is no [embedders.{name}]; {hint}')
+        yield (
+            ("index", "embedder"),
+            f'index.embedder names "{name}", but there is no [embedders.{name}]; {hint}',
+        )
 
 
 def _route(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
@@ -50,7 +53,10 @@ def _route(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
     for number, name in enumerate(manifest.answer.route):
         place: KeyPath = ("answer", "route", number)
         if name not in known:
-            yield place, f'answer.route names "{name}", but there is no [models.{name}]; {suggest(name, known)}'
+            yield (
+                place,
+                f'answer.route names "{name}", but there is no [models.{name}]; {suggest(name, known)}',
+            )
         elif name in seen:
             yield place, f'answer.route names "{name}" twice'
         seen.add(name)

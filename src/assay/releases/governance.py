@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from assay.releases.sections import Dollars, Seconds, Section, Share, Texts, Url
+from assay.releases.sections import Dollars, KeyMistake, Seconds, Section, Share, Texts, Url
 
 
 class Limits(Section):
@@ -59,7 +59,7 @@ class RolloutPlan(Section):
     def _growing(self) -> RolloutPlan:
         stages = self.stages
         if stages[0] <= 0 or stages[-1] != 1 or any(a >= b for a, b in zip(stages, stages[1:], strict=False)):
-            raise ValueError(f"stages must grow from above 0 to 1; they are {list(stages)}")
+            raise KeyMistake("stages", f"stages must grow from above 0 to 1; they are {list(stages)}")
         return self
 
 

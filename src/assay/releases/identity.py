@@ -5,9 +5,10 @@ citations, or whether there is one. Where that is in doubt it enters. Every fiel
 manifest stands in exactly one of the two tables below, and a test fails for one that does
 not. ``*`` stands for a chosen name or for any entry of an array.
 
-Three things enter in another form than they are written: the prompt by what it tells the
-model and not by its path or description; of models and embedders only those that are used, so that a judge's model may change
-freely; and a source's kind as "a document a line or not", which is all that it decides.
+Some enter in another form than they are written: the prompt by what it tells the model, not
+by its path or description; of models and embedders only those that are used, so that a
+judge's model may change freely; a source's kind as "a document a line or not", which is all
+that it decides; its globs and groups as sets.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from assay.answering.prompt import Prompt
 from assay.digest import canonical
 from assay.releases.manifest import PACKAGED_EMBEDDER, Manifest
 from assay.releases.quantities import Duration, Money
+from assay.releases.sections import Source
 
 FORMAT = 1
 """Of the canonical bytes; a reader of old releases looks here first."""
@@ -96,14 +98,19 @@ def answer_altering(manifest: Manifest, *, prompt: Prompt) -> dict[str, Any]:
     """Everything in a manifest that can alter an answer, defaults written out, as plain JSON values."""
     kept = _kept(manifest, "")
     kept["sources"] = [
-        entered | {"name": source.title, "kind": "jsonl" if source.is_jsonl else "files"}
-        for entered, source in zip(kept["sources"], manifest.sources, strict=True)
+        entered | _source(source) for entered, source in zip(kept["sources"], manifest.sources, strict=True)
     ]
     kept["models"] = {name: _kept(model, "models.*.") for name, model in manifest.route.items()}
     kept["answer"]["prompt"] = {"system": prompt.system, "user": prompt.user}
     name = manifest.index.embedder
     kept["embedders"] = {name: kept["embedders"][name]} if name != PACKAGED_EMBEDDER else {}
     return kept
+
+
+def _source(source: Source) -> dict[str, Any]:
+    """The keys of a source that enter in another form than they are written."""
+    sets = {key: sorted(set(getattr(source, key))) for key in ("include", "exclude", "access")}
+    return {"name": source.title, "kind": "jsonl" if source.is_jsonl else "files", **sets}
 
 
 def _kept(model: BaseModel, prefix: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from assay.errors import ConfigError
 from assay.releases.locator import KeyPath, nearest
+from assay.releases.sections import KeyMistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,15 @@ def explain(
     for error in errors:
         place = _present(error["loc"], data, missing=error["type"] == "missing")
         if place not in found:
-            message = _message(error, place, model)
-            found[place] = Mistake(path, nearest(lines, place), message)
+            found[place] = Mistake(
+                path, nearest(lines, _pointed_at(error, place)), _message(error, place, model)
+            )
     return list(found.values())
+
+
+def _pointed_at(error: ErrorDetails, place: KeyPath) -> KeyPath:
+    cause = error.get("ctx", {}).get("error")
+    return (*place, cause.key) if isinstance(cause, KeyMistake) else place
 
 
 def _present(loc: KeyPath, data: Any, *, missing: bool) -> KeyPath:
@@ -99,7 +106,7 @@ _KINDS = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
-    "tuple_type": "an array, such as [\"a\", \"b\"]",
+    "tuple_type": 'an array, such as ["a", "b"]',
     "dict_type": "a table",
     "model_type": "a table",
     "model_attributes_type": "a table",
@@ -111,7 +118,9 @@ def _message(error: ErrorDetails, place: KeyPath, model: type[BaseModel]) -> str
     if kind == "extra_forbidden":
         return _unknown(place, model)
     if kind == "missing":
-        return f"{name} is missing"
+        return f"{name} is missing" if len(place) > 1 else f"the table [{name}] is missing"
+    if kind == "finite_number":
+        return f"{name} must be a finite number, not {_shown(value)}"
     if kind == "tuple_type" and isinstance(value, dict):
         return f"{name} is an array of tables: write [[{name}]] in place of [{name}]"
     if kind in ("model_type", "model_attributes_type", "dict_type") and isinstance(value, list):
@@ -125,7 +134,8 @@ def _message(error: ErrorDetails, place: KeyPath, model: type[BaseModel]) -> str
     if kind == "value_error":
         return f"{name}: {context['error']}"
     if kind == "string_pattern_mismatch":
-        return f"{name} is {_shown(value)}; it must be the name of an environment variable, never a secret"
+        # The value may be a secret that was pasted: it is not shown.
+        return f"{name} must be the name of an environment variable, never the secret itself"
     bounds = {
         "greater_than_equal": ("at least", "ge"),
         "greater_than": ("above", "gt"),
@@ -144,7 +154,7 @@ def _message(error: ErrorDetails, place: KeyPath, model: type[BaseModel]) -> str
 def _unknown(place: KeyPath, model: type[BaseModel]) -> str:
     key, table = str(place[-1]), dotted(place[:-1])
     known = _fields(model, place[:-1])
-    where = f"[{table}]" if table else "the file"
+    where = (table if table.endswith("]") else f"[{table}]") if table else "the file"
     near = _near(key, known)
     if not near and (home := _home(key, model)):
         return f"{where} has no key {key}; it belongs in [{home}]"

@@ -55,14 +55,11 @@ class Release:
         """For ``assay release show --json``."""
         return {"digest": self.digest, "manifest": self.content()}
 
-    def lines(self) -> list[str]:
-        """A short form for people: a line for each setting, the prompt by its first line."""
-        content = self.content()
-        lines = [f"release {self.digest}"]
-        for section, value in content.items():
-            if section != "format":
-                lines.extend(_flatten(section, value))
-        return lines
+    def describe(self) -> str:
+        """For people: a line for each setting that is not empty, long texts by their first line."""
+        settings = self.content()
+        del settings["format"]
+        return "\n".join(line for section, value in settings.items() for line in _flatten(section, value))
 
 
 def _flatten(path: str, value: Any) -> list[str]:
@@ -70,8 +67,8 @@ def _flatten(path: str, value: Any) -> list[str]:
         return [line for key, item in value.items() for line in _flatten(f"{path}.{key}", item)]
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return [line for number, item in enumerate(value) for line in _flatten(f"{path}[{number}]", item)]
-    if value in ({}, [], None):
+    if value in ({}, [], None, ""):
         return []
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     first, *more = text.strip().split("\n")
-    return [f"  {path} = {first}" + (f" … ({len(more)} more lines)" if more else "")]
+    return [f"{path} = {first}" + (f" … ({len(more)} more lines)" if more else "")]

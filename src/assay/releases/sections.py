@@ -24,10 +24,20 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
+class KeyMistake(ValueError):
+    """A mistake that two keys make together; ``key`` is the one to point at."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
+
+
 class Section(BaseModel):
     """A table of the file."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False
+    )
 
 
 def normal_path(path: str) -> str:
@@ -97,7 +107,9 @@ class Source(Section):
     @property
     def is_jsonl(self) -> bool:
         """Whether the path is read as a document a line; by its suffix unless ``kind`` says so."""
-        return self.kind == "jsonl" or (self.kind is None and self.path.lower().endswith((".jsonl", ".ndjson")))
+        return self.kind == "jsonl" or (
+            self.kind is None and self.path.lower().endswith((".jsonl", ".ndjson"))
+        )
 
 
 class EmbedderChoice(Section):
@@ -125,9 +137,13 @@ class IndexRecipe(Section):
     @model_validator(mode="after")
     def _consistent(self) -> IndexRecipe:
         if self.overlap >= self.max_tokens:
-            raise ValueError(f"overlap ({self.overlap}) must be smaller than max_tokens ({self.max_tokens})")
+            raise KeyMistake(
+                "overlap", f"overlap ({self.overlap}) must be smaller than max_tokens ({self.max_tokens})"
+            )
         if self.uri is not None and self.store == "embedded":
-            raise ValueError('uri belongs to store = "lance"; the embedded store lies beside assay.toml')
+            raise KeyMistake(
+                "uri", 'uri belongs to store = "lance"; the embedded store lies beside assay.toml'
+            )
         return self
 
 
@@ -155,7 +171,7 @@ class Retrieval(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Retrieval:
         if self.keep > self.candidates:
-            raise ValueError(f"keep ({self.keep}) must not exceed candidates ({self.candidates})")
+            raise KeyMistake("keep", f"keep ({self.keep}) must not exceed candidates ({self.candidates})")
         return self
 
 
@@ -195,15 +211,18 @@ class ModelChoice(Section):
         if self.uses == EXTRACTIVE:
             given = [key for key in ("base_url", "model", "api_key_env") if getattr(self, key) is not None]
             if given:
-                raise ValueError(f'{" and ".join(given)} cannot go with uses = "extractive", which asks no model')
+                raise KeyMistake(
+                    given[0], f'{" and ".join(given)} cannot go with uses = "extractive", which asks no model'
+                )
         elif self.uses == COMPATIBLE:
             missing = [key for key in ("base_url", "model") if getattr(self, key) is None]
             if missing:
-                raise ValueError(f'uses = "openai-compatible" needs {" and ".join(missing)}')
+                raise KeyMistake("uses", f'uses = "openai-compatible" needs {" and ".join(missing)}')
         elif not re.fullmatch(r"[^\s:]+:\S+", self.uses):
-            raise ValueError(
+            raise KeyMistake(
+                "uses",
                 f'uses = "{self.uses}" is neither "extractive", "openai-compatible" '
-                'nor "provider:model" such as "openai:gpt-5-mini"'
+                'nor "provider:model" such as "openai:gpt-5-mini"',
             )
         return self
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from assay.releases.governance import Limits, Tracing
 from assay.releases.sections import AnswerRecipe, IndexRecipe, Retrieval, Source
 
-_DEFAULT_SOURCE = Source(path=".")
+_SOURCE = Source(path=".")
 _INDEX, _RETRIEVAL, _ANSWER = IndexRecipe(), Retrieval(), AnswerRecipe()
 _LIMITS, _TRACING = Limits(), Tracing()
 
@@ -42,7 +42,7 @@ def application(name: str, sources: Sequence[NewSource], *, prompt: str, dataset
             "[app]",
             f"name = {toml(name)}",
             "",
-            *(line for source in sources for line in _source(source)),
+            *(line for number, source in enumerate(sources) for line in _source(source, explain=not number)),
             _REST.format(
                 index=_INDEX,
                 retrieval=_RETRIEVAL,
@@ -58,22 +58,40 @@ def application(name: str, sources: Sequence[NewSource], *, prompt: str, dataset
     )
 
 
-def _source(source: NewSource) -> list[str]:
-    include = "include = " if source.include else "# include = "
-    exclude = "exclude = " if source.exclude else "# exclude = "
-    return [
-        "[[sources]]                            # as many of these as there are places",
-        f"path = {toml(source.path)}",
-        f"{include}{toml(list(source.include) or ['**/*.md'])}    # which files; without it all that can be read",
-        f"{exclude}{toml(list(source.exclude) or ['drafts/**'])}",
-        f'access = {toml(_DEFAULT_SOURCE.access)}                  # groups that may read; "public" is everybody',
-        '# metadata = {{ team = "support" }}      # given to every document, to filter by'.replace("{{", "{").replace(
-            "}}", "}"
-        ),
-        '# prefix = "handbook/"                 # put before document ids, to keep two sources apart',
-        f"# max_bytes = {_DEFAULT_SOURCE.max_bytes}               # larger files are reported, not read",
-        "",
-    ]
+def _source(source: NewSource, *, explain: bool) -> list[str]:
+    """One entry; the first of several explains the keys, and all of them in comments."""
+    lines = [_line("[[sources]]", "one such table for each place" if explain else "")]
+    lines.append(
+        _line(
+            f"path = {toml(source.path)}",
+            "a folder, a file, or .jsonl with a document a line" if explain else "",
+        )
+    )
+    if source.include:
+        lines.append(f"include = {toml(source.include)}")
+    elif explain:
+        lines.append(_line('# include = ["**/*.md"]', "which files; without it all that can be read"))
+    if source.exclude:
+        lines.append(f"exclude = {toml(source.exclude)}")
+    elif explain:
+        lines.append(_line('# exclude = ["drafts/**"]', "which files not"))
+    lines.append(
+        _line(
+            f"access = {toml(_SOURCE.access)}",
+            'groups that may read; "public" is everybody' if explain else "",
+        )
+    )
+    if explain:
+        lines += [
+            _line('# metadata = { team = "support" }', "given to every document, to filter by"),
+            _line('# prefix = "handbook/"', "put before document ids, to keep sources apart"),
+            _line(f"# max_bytes = {_SOURCE.max_bytes}", "a larger document is reported and left out"),
+        ]
+    return [*lines, ""]
+
+
+def _line(code: str, comment: str) -> str:
+    return f"{code:<39}# {comment}" if comment else code
 
 
 _REST = """\

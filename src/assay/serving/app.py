@@ -1,33 +1,25 @@
-"""The ASGI application: routes, and nothing that decides.
-
-Who may read what: a request belongs to the group ``public`` and to those named in the
-header that the operator declared (``groups_header``). Only an authenticating proxy that
-always sets or strips that header may stand in front of it; without the option the header
-is not read at all.
-"""
+"""The ASGI application: routes, and nothing that decides."""
 
 from __future__ import annotations
 
-import hmac
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 
 from assay import __version__
-from assay.documents import PUBLIC
 from assay.errors import NotFound
 from assay.releases.application import Application
 from assay.serving import errors
 from assay.serving.admission import Admission
 from assay.serving.body_limit import BodyLimit
+from assay.serving.callers import Callers
 from assay.serving.chat import AnswerResponse, check_model, question_of
-from assay.serving.errors import Refused
 from assay.serving.schemas import (
     ChatCompletion,
     ChatRequest,
-    ErrorBody,
     ErrorResponse,
     Health,
     HitOut,
@@ -38,8 +30,10 @@ from assay.serving.schemas import (
     SearchResponse,
 )
 
-STREAMED = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
-PROBLEMS = {code: {"model": ErrorResponse} for code in (400, 401, 404, 413, 429, 500, 502, 503, 504)}
+STREAMED: Mapping[str, Any] = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+PROBLEMS: Mapping[int | str, dict[str, Any]] = {
+    code: {"model": ErrorResponse} for code in (400, 401, 404, 413, 429, 500, 502, 503, 504)
+}
 
 
 def create_app(
@@ -57,83 +51,80 @@ def create_app(
     ``waiting`` more wait; ``max_body`` bounds a request in bytes. The application is closed
     when the server stops.
     """
-    started = int(time.time())
-    admission = Admission(at_work=at_work, waiting=waiting)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await application.close()
 
-    def authorised(request: Request) -> None:
-        sent = request.headers.get("authorization", "")
-        if api_key is not None and not hmac.compare_digest(sent.encode(), f"Bearer {api_key}".encode()):
-            body = ErrorBody(
-                message="the API key is missing or wrong", type="invalid_request_error", code="invalid_api_key"
-            )
-            raise Refused(401, body, {"WWW-Authenticate": "Bearer"})
-
-    def groups(request: Request) -> frozenset[str]:
-        sent = request.headers.get(groups_header, "") if groups_header else ""
-        return frozenset({PUBLIC, *(name.strip() for name in sent.split(",") if name.strip())})
-
     app = FastAPI(title=f"Assay: {application.name}", version=__version__, lifespan=lifespan)
     app.add_middleware(BodyLimit, limit=max_body)
     errors.install(app)
-    guarded = [Depends(authorised)]
+    callers = Callers(api_key, groups_header)
+    admission = Admission(at_work=at_work, waiting=waiting)
+    guarded = [Depends(callers.authorise)]
+    app.include_router(_answers(application, callers, admission), dependencies=guarded, responses=dict(PROBLEMS))
+    app.include_router(_models(application), dependencies=guarded, responses=dict(PROBLEMS))
+    app.include_router(_state(application))
+    return app
 
-    @app.post(
-        "/v1/chat/completions",
-        response_model=ChatCompletion,
-        responses={200: STREAMED, **PROBLEMS},
-        dependencies=guarded,
-    )
-    async def chat_completions(body: ChatRequest, who: frozenset[str] = Depends(groups)) -> AnswerResponse:
+
+def _answers(application: Application, callers: Callers, admission: Admission) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["answers"])
+
+    @router.post("/chat/completions", response_model=ChatCompletion, responses={200: dict(STREAMED)})
+    async def chat_completions(body: ChatRequest, who: frozenset[str] = Depends(callers.groups)) -> AnswerResponse:
         """Answer the last message with verified citations; streamed when ``stream`` is true."""
         check_model(body, application)
         question, warnings = question_of(body, who)
         events = application.answer(question)
         return AnswerResponse(events, request=body, warnings=warnings, admission=admission)
 
-    @app.post("/v1/search", responses=PROBLEMS, dependencies=guarded)
-    async def search(body: SearchRequest, who: frozenset[str] = Depends(groups)) -> SearchResponse:
+    @router.post("/search")
+    async def search(body: SearchRequest, who: frozenset[str] = Depends(callers.groups)) -> SearchResponse:
         """The best chunks for a query, without an answer."""
         async with admission.place():
-            found = await application.search(
-                body.query, k=body.k, mode=body.mode, groups=who, where=body.where
-            )
-        return SearchResponse(hits=[HitOut.of(h) for h in found.hits], milliseconds=found.milliseconds)
+            found = await application.search(body.query, k=body.k, mode=body.mode, groups=who, where=body.where)
+        return SearchResponse(hits=[HitOut.of(hit) for hit in found.hits], milliseconds=found.milliseconds)
 
-    def served() -> ModelOut:
-        return ModelOut(id=application.name, created=started)
+    return router
 
-    @app.get("/v1/models", responses=PROBLEMS, dependencies=guarded)
+
+def _models(application: Application) -> APIRouter:
+    router = APIRouter(prefix="/v1/models", tags=["models"])
+    served = ModelOut(id=application.name, created=int(time.time()))
+
+    @router.get("")
     async def models() -> ModelList:
         """What can be asked here: the application, under its name."""
-        return ModelList(data=[served()])
+        return ModelList(data=[served])
 
-    @app.get("/v1/models/{model}", responses=PROBLEMS, dependencies=guarded)
+    @router.get("/{model}")
     async def model(model: str) -> ModelOut:
         """One of them."""
         if model != application.name:
             raise NotFound(f"model {model!r} does not exist here; use {application.name!r}")
-        return served()
+        return served
 
-    @app.get("/health")
+    return router
+
+
+def _state(application: Application) -> APIRouter:
+    router = APIRouter(tags=["state"])
+
+    @router.get("/health")
     async def health() -> Health:
         """Whether the process answers."""
         return Health()
 
-    @app.get("/ready", responses={503: {"model": Readiness}})
+    @router.get("/ready", responses={503: {"model": Readiness}})
     async def ready(reply: Response) -> Readiness:
-        """Whether questions can be answered: 503 with the problems if not."""
+        """Whether questions can be answered; 503 names what is wrong."""
         problems = await application.problems()
         if problems:
             reply.status_code = 503
         return Readiness(
-            status="not ready" if problems else "ready",
-            release=application.release.digest,
-            problems=problems,
+            status="not ready" if problems else "ready", release=application.release.digest, problems=problems
         )
 
-    return app
+    return router

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from assay.answering.events import Answer, AnswerEvent, Failed, Question, Sentence, Turn
-from assay.errors import InputError, NotFound
+from assay.errors import AssayError, InputError, NotFound
 from assay.releases.application import Application
 from assay.serving.admission import Admission
 from assay.serving.errors import Refused, refused, response
@@ -93,13 +93,15 @@ class AnswerResponse(Response):
             tasks.start_soon(watch)
             try:
                 async with self._admission.place(), aclosing(self._events) as events:  # type: ignore[type-var]
-                    whole = self._stream if self._request.stream else self._collect
-                    await whole(events, scope, receive, send)
+                    if self._request.stream:
+                        await self._stream(events, send)
+                    else:
+                        await (await self._collected(events))(scope, receive, send)
             except Refused as error:
                 await response(error)(scope, receive, send)
             tasks.cancel_scope.cancel()
 
-    async def _collect(self, events: AsyncIterator[AnswerEvent], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _collected(self, events: AsyncIterator[AnswerEvent]) -> Response:
         async for event in events:
             match event:
                 case Failed(error=error):
@@ -113,9 +115,10 @@ class AnswerResponse(Response):
                         usage=_usage(event),
                         assay=self._extension(event),
                     )
-                    await JSONResponse(completion.model_dump(exclude_none=True))(scope, receive, send)
+                    return JSONResponse(completion.model_dump(exclude_none=True))
+        raise AssayError("the answer ended without a result")
 
-    async def _stream(self, events: AsyncIterator[AnswerEvent], scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, events: AsyncIterator[AnswerEvent], send: Send) -> None:
         started = False
 
         async def emit(body: BaseModel | str) -> None:
@@ -147,9 +150,7 @@ class AnswerResponse(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _sentence(self, event: Sentence, *, first: bool) -> ChatChunk:
-        extension = AnswerExtension(
-            citations=[CitationOut.of(c) for c in event.citations], supported=event.supported
-        )
+        extension = AnswerExtension(citations=[CitationOut.of(c) for c in event.citations], supported=event.supported)
         delta = Delta(role="assistant" if first else None, content=event.text)
         return self._chunk("", delta, extension)
 
@@ -185,6 +186,4 @@ class AnswerResponse(Response):
 
 def _usage(event: Answer) -> UsageOut:
     usage = event.usage
-    return UsageOut(
-        prompt_tokens=usage.input, completion_tokens=usage.output, total_tokens=usage.input + usage.output
-    )
+    return UsageOut(prompt_tokens=usage.input, completion_tokens=usage.output, total_tokens=usage.input + usage.output)

@@ -81,9 +81,7 @@ def install(app: FastAPI) -> None:
     async def on_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         kind = "invalid_request_error" if error.status_code < 500 else "server_error"
-        return response(
-            Refused(error.status_code, ErrorBody(message=str(error.detail), type=kind), error.headers)
-        )
+        return response(Refused(error.status_code, ErrorBody(message=str(error.detail), type=kind), error.headers))
 
     async def on_bug(_: Request, error: Exception) -> JSONResponse:
         return response(Refused(500, ErrorBody(message=f"internal error: {type(error).__name__}", type="server_error")))

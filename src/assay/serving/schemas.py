@@ -232,5 +232,3 @@ class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     release: str
     problems: list[str]
-
-

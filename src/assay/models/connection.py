@@ -1,0 +1,123 @@
+"""From a model's name in the application to pydantic-ai's model object, with nothing taken from hidden settings."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic_ai.exceptions import UserError
+from pydantic_ai.models import Model, infer_model
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
+from pydantic_ai.providers import Provider, infer_provider_class
+from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+from assay.errors import AuthenticationFailed, InputError, PluginError
+
+COMPATIBLE = "openai-compatible"
+
+PROXIED = frozenset({"anthropic", "google", "openai-responses"})
+"""Prefixes that mean another protocol than chat completions even where a base_url is given."""
+
+EXTRAS = frozenset({"anthropic", "google"})
+
+VARIABLE = re.compile(r"`([A-Z][A-Z0-9_]*(?:KEY|TOKEN))`")
+
+STRICT = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+"""Without it a stream that was cut between two chunks looks finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a model is: ``provider`` as pydantic-ai calls it, the server's ``base_url`` where it is not the usual."""
+
+    provider: str
+    model: str
+    base_url: str | None = None
+
+    @property
+    def identity(self) -> str:
+        server = f"@{urlsplit(self.base_url).netloc.rpartition('@')[2]}" if self.base_url else ""
+        return f"{self.provider}:{self.model}{server}"
+
+
+def address(uses: str, base_url: str | None) -> Address:
+    """Read ``provider:model``, or with a base_url a bare model name, which may hold colons (``llama3:8b``)."""
+    prefix, colon, rest = uses.partition(":")
+    if base_url is not None:
+        if urlsplit(base_url).scheme not in ("http", "https"):
+            raise InputError(f"base_url {base_url!r} of model {uses!r} does not begin with http:// or https://")
+        if colon and prefix in PROXIED:
+            return Address(prefix, rest, base_url)
+        named = rest if colon and prefix in ("openai", "openai-chat", COMPATIBLE) else uses
+        return Address(COMPATIBLE, named, base_url)
+    if not colon or not rest:
+        raise InputError(f"model {uses!r} is not of the form provider:model; or give its server's base_url")
+    return Address(prefix, rest)
+
+
+def connect(where: Address, key: str | None, key_name: str | None) -> Model[Any]:
+    """The model at an address. Raises PluginError, AuthenticationFailed or InputError."""
+    if where.provider == COMPATIBLE and where.base_url:
+        provider = OpenAICompatibleProvider(COMPATIBLE, base_url=where.base_url, api_key=key)
+        return OpenAIChatModel(where.model, provider=provider, profile=STRICT)
+    try:
+        model = infer_model(
+            f"{where.provider}:{where.model}", lambda name: _provider(name, where.base_url, key, key_name)
+        )
+    except ImportError as error:
+        raise _missing(where, error) from error
+    except UserError as error:
+        raise _refused(where, error) from error
+    if isinstance(model, OpenAIChatModel):
+        model._profile = STRICT
+    return model
+
+
+def read_key(name: str | None, model: str) -> str | None:
+    """The key in the environment variable ``name``. Raises AuthenticationFailed where it is empty."""
+    if name is None:
+        return None
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise AuthenticationFailed(f"the environment variable {name} is not set; put the key there", model=model)
+    return key
+
+
+def _provider(name: str, base_url: str | None, key: str | None, key_name: str | None) -> Provider[Any]:
+    try:
+        kind = infer_provider_class(name)
+    except ValueError as error:
+        raise InputError(f"no provider is called {name!r}") from error
+    takes = inspect.signature(kind.__init__).parameters
+    arguments: dict[str, Any] = {}
+    for argument, value, setting in (("api_key", key, f"api_key_env = {key_name!r}"), ("base_url", base_url, "base_url")):
+        if value is None:
+            continue
+        if argument not in takes:
+            raise InputError(f"the provider {name!r} takes no {argument}; leave out {setting}")
+        arguments[argument] = value
+    provider: Provider[Any] = kind(**arguments)
+    return provider
+
+
+def _missing(where: Address, error: ImportError) -> PluginError:
+    wanted = f"assay[{where.provider}]" if where.provider in EXTRAS else f"pydantic-ai-slim[{where.provider}]"
+    return PluginError(
+        f"the model {where.identity} needs a package that is not installed: pip install '{wanted}'"
+    )
+
+
+def _refused(where: Address, error: UserError) -> Exception:
+    """pydantic-ai names the variables that it would read; its words are for its own users."""
+    variables = VARIABLE.findall(str(error))
+    if variables:
+        return AuthenticationFailed(
+            f"no key: set the environment variable {variables[0]}, or name another as api_key_env",
+            model=where.identity,
+        )
+    return InputError(f"the model {where.identity} cannot be used: {' '.join(str(error).split())}")

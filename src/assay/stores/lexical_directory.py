@@ -1,0 +1,212 @@
+"""Lexical search over a directory of tantivy, derived from the chunk table and kept in step with it.
+
+The stamp of the state that the directory holds is an entry of the index itself, so that one
+commit of tantivy changes contents and stamp together. A directory whose stamp is in the table's
+history catches up: what was removed since is deleted, what was added since is added. Anything
+else (missing, damaged, another recipe, a stamp that the table does not know) is built anew beside
+it and renamed. One process derives at a time; a searcher keeps the state that it was opened on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import tantivy
+from tantivy import Query
+
+from assay.errors import StoreError
+from assay.stores import lexical
+from assay.stores.chunk_view import Stamp, View
+from assay.stores.index import Scope
+from assay.stores.lock import exclusive
+
+_HEAP = 64_000_000  # bytes that a writer may use before it writes a segment
+_SMALL_HEAP = 16_000_000
+_REBUILD_SHARE = 8  # anew once one row in so many was removed: BM25 counts removed rows until then
+
+_T = TypeVar("_T")
+
+
+class DamagedIndex(Exception):
+    """The directory cannot be read, or does not hold what its stamp says; build it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalSnapshot:
+    """The lexical side of one committed state."""
+
+    stamp: Stamp
+    searcher: tantivy.Searcher
+    schema: tantivy.Schema
+
+    def best(self, text: str, k: int, scope: Scope | None) -> list[tuple[int, float]]:
+        """Row numbers and BM25 scores of the best ``k`` chunks and of all that equal the k-th.
+
+        ``scope`` None admits all. Raises DamagedIndex.
+        """
+        terms = lexical.words(lexical.analyzer(), text)
+        question = _guarded(lambda: lexical.question_query(self.searcher, self.schema, terms))
+        if question is None or k <= 0:
+            return []
+        if scope is not None:
+            question = _both(question, lexical.scope_query(self.schema, scope))
+        limit = k + 16
+        while True:
+            hits = self._hits(question, limit)
+            if len(hits) < limit or hits[k - 1][1] > hits[-1][1]:
+                kth = hits[min(k, len(hits)) - 1][1] if hits else 0.0
+                return [hit for hit in hits if hit[1] >= kth]
+            limit *= 4
+
+    def frequency(self, terms: Sequence[str]) -> int:
+        """How many chunks have all these terms. Raises DamagedIndex."""
+        query = lexical.containing_query(self.schema, terms)
+        return int(_guarded(lambda: self.searcher.search(query, 1, count=True).count))
+
+    def ids(self) -> list[str]:
+        """The ids of all chunks that can be found, as stored. Raises DamagedIndex."""
+        return _guarded(self._ids)
+
+    def _hits(self, query: Query, limit: int) -> list[tuple[int, float]]:
+        def search() -> list[tuple[int, float]]:
+            hits = self.searcher.search(query, limit, count=False).hits
+            rows = self.searcher.fast_field_values("row", [address for _, address in hits])
+            return [(int(row), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
+
+        return _guarded(search)
+
+    def _ids(self) -> list[str]:
+        hits = self.searcher.search(Query.all_query(), max(self.searcher.num_docs, 1), count=False).hits
+        found = (self.searcher.doc(address).get_first("id") for _, address in hits)
+        return [id for id in found if isinstance(id, str)]
+
+
+class LexicalDirectory:
+    """The directory of one index; ``current`` is the state that it was last brought to here."""
+
+    def __init__(self, directory: Path) -> None:
+        self._parent, self._path = directory, directory / "lexical"
+        self._lock = threading.Lock()
+        self.current: LexicalSnapshot | None = None
+
+    @contextmanager
+    def deriving(self) -> Iterator[None]:
+        """Hold this around a view and ``derive``: no other thread or process derives meanwhile.
+
+        Raises StoreError when the lock cannot be had.
+        """
+        with self._lock, exclusive(self._parent / "lexical.lock"):
+            yield
+
+    def derive(self, view: View) -> LexicalSnapshot:
+        """The snapshot of the view's state; the directory holds that state afterwards.
+
+        Raises StoreError when the directory cannot be written.
+        """
+        if self.current is None or self.current.stamp != view.stamp:
+            self.current = self._opened(view) or self._rebuilt(view)
+        return self.current
+
+    def rebuild(self, view: View) -> LexicalSnapshot:
+        """The same, built anew whatever is there."""
+        self.current = self._rebuilt(view)
+        return self.current
+
+    def close(self) -> None:
+        self.current = None
+
+    def _opened(self, view: View) -> LexicalSnapshot | None:
+        """What is there, caught up; None if it has to be built anew."""
+        with suppress(DamagedIndex):
+            index = _guarded(lambda: lexical.prepare(tantivy.Index.open(str(self._path))))
+            stamp = _stamp_of(index)
+            if stamp is not None and stamp != view.stamp:
+                stamp = view.stamp if _guarded(lambda: _catch_up(index, stamp, view)) else None
+            if stamp is not None:
+                _guarded(index.reload)
+                return LexicalSnapshot(stamp, index.searcher(), index.schema)
+        return None
+
+    def _rebuilt(self, view: View) -> LexicalSnapshot:
+        self._sweep()
+        new = self._parent / f"lexical.{secrets.token_hex(8)}.new"
+        old = new.with_suffix(".old")
+        try:
+            new.mkdir(parents=True)
+            _build(new, view)
+            if self._path.exists():
+                self._path.rename(old)
+            new.rename(self._path)
+            shutil.rmtree(old, ignore_errors=True)
+            index = _guarded(lambda: lexical.prepare(tantivy.Index.open(str(self._path))))
+            _guarded(index.reload)
+            return LexicalSnapshot(view.stamp, index.searcher(), index.schema)
+        except (OSError, DamagedIndex) as error:
+            shutil.rmtree(new, ignore_errors=True)
+            raise StoreError(
+                f"{self._path}: cannot be built: {error}; check permissions and free space, then run again"
+            ) from error
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left: whoever holds the lock is the only one here."""
+        for path in self._parent.glob("lexical.*"):
+            if path.suffix in (".new", ".old"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _build(directory: Path, view: View) -> None:
+    index = lexical.prepare(tantivy.Index(lexical.schema(), path=str(directory)))
+    writer = index.writer(_HEAP, 1)
+    for row, chunk in view.chunks_after(0):
+        writer.add_document(lexical.entry(row, chunk))
+    _commit(writer, view.stamp)
+
+
+def _catch_up(index: tantivy.Index, stamp: Stamp, view: View) -> bool:
+    """Bring the index from ``stamp`` to the view's state; False if it has to be built anew."""
+    last_row = view.last_row_at(stamp)
+    if last_row is None:
+        return False
+    removed = view.removed(stamp, last_row)
+    total = view.count()
+    if (len(removed) + _deleted(index, view, removed)) * _REBUILD_SHARE > total + _REBUILD_SHARE:
+        return False
+    writer = index.writer(_SMALL_HEAP, 1)
+    writer.delete_documents_by_term("role", "stamp")
+    for row in removed.tolist():
+        writer.delete_documents_by_term("row", row)
+    for row, chunk in view.chunks_after(last_row):
+        writer.add_document(lexical.entry(row, chunk))
+    _commit(writer, view.stamp)
+    return True
+
+
+def _commit(writer: tantivy.IndexWriter, stamp: Stamp) -> None:
+    text = f"{lexical.LEXICAL_REVISION}:{stamp.generation}:{stamp.token.hex()}"
+    writer.add_document(tantivy.Document(role="stamp", stamp=text))
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+def _stamp_of(index: tantivy.Index) -> Stamp | None:
+    """The stamp that the directory carries; None if it has none or another recipe's."""
+
+    def read() -> Stamp | None:
+        searcher = index.searcher()
+        hits = searcher.search(Query.term_query(index.schema, "role", "stamp", "basic"), 2, count=False).hits
+        if len(hits) != 1:
+            return None
+        text = str(searcher.doc(hits[0][1]).get_first("stamp"))
+        found = re.fullmatch(rf"{lexical.LEXICAL_REVISION}:(\d+):([0-9a-f]+)", text)
+        return Stamp(int(found[1]), bytes.fromhex(found[2])) if found else None
+
+    return _guarded(read)

@@ -1,0 +1,210 @@
+"""Exact dense search: a scan of all vectors, memory-mapped, with what changed since kept beside it.
+
+The file is derived from the chunk table, written once and never changed: a newer one is made
+under another name and renamed over it, so that several processes may do so at once and a reader
+keeps the one that it mapped. What was added and removed since the file's stamp is read from the
+table when it is needed and held in memory; a new file is written when that has become much.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.stores.chunk_view import Rows, Stamp, View
+from assay.stores.index import Scope, Vector
+from assay.stores.matrix_file import read_matrix, write_matrix
+from assay.stores.scoping import where_terms
+
+_PENDING = 512  # changed rows that are kept in memory in any case
+_PENDING_SHARE = 16  # or this part of all rows, whichever is more
+_MASKS = 64
+_GATHER = 8  # scan only the admitted rows where they are fewer than one in so many
+
+
+class Snapshot:
+    """The vectors of one committed state: a base from the file and a tail of what was added since.
+
+    Positions count through base and tail; ``alive`` is False where the row was removed since.
+    """
+
+    def __init__(self, stamp: Stamp, base: Rows, tail: Rows, alive: NDArray[np.bool_]) -> None:
+        self.stamp, self.base, self.tail, self.alive = stamp, base, tail, alive
+        self.numbers = np.concatenate([base.numbers, tail.numbers])
+        self._labels = np.concatenate([base.labels, tail.labels])
+        self._masks: OrderedDict[object, NDArray[np.bool_]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def pending(self) -> int:
+        """Rows that a new file would hold and this one does not, and the reverse."""
+        return len(self.tail.numbers) + int(len(self.alive) - np.count_nonzero(self.alive))
+
+    def vectors_at(self, positions: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Rows of the whole matrix, shape (n, d)."""
+        split = len(self.base.numbers)
+        found = np.empty((len(positions), self.base.vectors.shape[1]), np.float32)
+        in_base = positions < split
+        found[in_base] = self.base.vectors[positions[in_base]]
+        found[~in_base] = self.tail.vectors[positions[~in_base] - split]
+        return found
+
+    def mask(self, view: View, scope: Scope) -> NDArray[np.bool_]:
+        """Which positions the scope admits. ``view`` must be of this snapshot's state."""
+        key = (scope.groups, tuple(where_terms(scope)), scope.documents)
+        with self._lock:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return self._masks[key]
+        mask = self._mask(view, scope)
+        with self._lock:
+            self._masks[key] = mask
+            while len(self._masks) > _MASKS:
+                self._masks.popitem(last=False)
+        return mask
+
+    def _mask(self, view: View, scope: Scope) -> NDArray[np.bool_]:
+        mask = self.alive.copy()
+        labels = view.labels(scope)
+        if labels is not None:
+            largest = int(max(self._labels.max(initial=0), labels.max(initial=0)))
+            admitted = np.zeros(largest + 1, np.bool_)
+            admitted[labels] = True
+            mask &= admitted[self._labels]
+        if scope.documents is not None:
+            mask &= np.isin(self.numbers, view.rows_of(scope.documents), assume_unique=True)
+        return mask
+
+    def nearest(self, vector: Vector, k: int, mask: NDArray[np.bool_]) -> list[tuple[int, float]]:
+        """Row numbers and cosines of the best ``k`` positions in ``mask`` and of all that equal the k-th.
+
+        The scan is in float32; whatever may belong to the best within its rounding error is
+        computed again in float64, row by row, so that a score depends on the two vectors alone
+        and not on where a row stands.
+        """
+        admitted = int(np.count_nonzero(mask))
+        if admitted == 0 or k <= 0:
+            return []
+        query = np.ascontiguousarray(vector, np.float32)
+        if admitted * _GATHER < len(mask):
+            positions = np.flatnonzero(mask)
+            scores = self.vectors_at(positions) @ query
+        else:
+            positions = np.arange(len(mask))
+            scores = np.concatenate([self.base.vectors @ query, self.tail.vectors @ query])
+            scores[~mask] = -np.inf
+        if k < admitted:
+            kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+            # Twice the bound d·u on the error of a float32 dot product of unit vectors, u = 2⁻²⁴.
+            positions = positions[scores >= kth - len(query) * 2.0**-23]
+        else:
+            positions = positions[scores > -np.inf]
+        return self._rescored(query, positions, min(k, admitted))
+
+    def _rescored(self, query: Vector, positions: NDArray[np.intp], k: int) -> list[tuple[int, float]]:
+        scores = np.empty(len(positions), np.float64)
+        exact = query.astype(np.float64)
+        for at in range(0, len(positions), 8192):
+            block = self.vectors_at(positions[at : at + 8192]).astype(np.float64)
+            scores[at : at + 8192] = (block * exact).sum(axis=1)
+        kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+        best = np.flatnonzero(scores >= kth)
+        numbers = self.numbers[positions[best]]
+        return [(int(row), float(score)) for row, score in zip(numbers, scores[best], strict=True)]
+
+    def advanced(self, view: View) -> Snapshot | None:
+        """This snapshot brought up to the view's state; None if that is not a later one of the same table."""
+        last_row = view.last_row_at(self.stamp)
+        if last_row is None:
+            return None
+        removed = view.removed(self.stamp, last_row)
+        new = joined(view.rows(after=last_row), self.base.vectors.shape[1])
+        alive = self.alive & ~np.isin(self.numbers, removed, assume_unique=True)
+        kept = alive[len(self.base.numbers) :]
+        tail = Rows(
+            np.concatenate([self.tail.numbers[kept], new.numbers]),
+            np.concatenate([self.tail.labels[kept], new.labels]),
+            np.concatenate([self.tail.vectors[kept], new.vectors]),
+        )
+        alive = np.concatenate([alive[: len(self.base.numbers)], np.ones(len(tail.numbers), np.bool_)])
+        return Snapshot(view.stamp, self.base, tail, alive)
+
+
+class Matrix:
+    """The vectors of the table's latest state. Bringing it up to date is for one thread at a time."""
+
+    def __init__(self, directory: Path, dimensions: int) -> None:
+        self._path, self._dimensions = directory / "matrix.f32", dimensions
+        self._lock = threading.Lock()
+        self.current: Snapshot | None = None
+
+    @contextmanager
+    def deriving(self) -> Iterator[None]:
+        """Hold this around a view and ``derive``."""
+        with self._lock:
+            yield
+
+    def derive(self, view: View) -> Snapshot:
+        """The snapshot of the view's state, from memory, from the file, or from the table."""
+        snapshot = self.current
+        if snapshot is None or snapshot.stamp != view.stamp:
+            snapshot = self._caught_up(snapshot, view) or self._rebuilt(view)
+            self.current = snapshot
+        return snapshot
+
+    def rebuild(self, view: View) -> None:
+        """Write the file anew, whatever is there."""
+        self.current = self._rebuilt(view)
+
+    def close(self) -> None:
+        self.current = None
+
+    def _caught_up(self, snapshot: Snapshot | None, view: View) -> Snapshot | None:
+        found = snapshot.advanced(view) if snapshot is not None else None
+        if found is None or self._is_much(found):
+            filed = self._filed()
+            if filed is not None and (newer := filed.advanced(view)) is not None:
+                found = newer  # another process may have written a newer file meanwhile
+        return None if found is None or self._is_much(found) else found
+
+    def _is_much(self, snapshot: Snapshot) -> bool:
+        return snapshot.pending > max(_PENDING, len(snapshot.numbers) // _PENDING_SHARE)
+
+    def _filed(self) -> Snapshot | None:
+        found = read_matrix(self._path, self._dimensions)
+        if found is None:
+            return None
+        stamp, base = found
+        return Snapshot(stamp, base, _no_rows(self._dimensions), np.ones(len(base.numbers), np.bool_))
+
+    def _rebuilt(self, view: View) -> Snapshot:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Derived: a full disk must not stop a search that memory can answer.
+        with suppress(OSError):
+            write_matrix(self._path, view.stamp, view.rows(), self._dimensions)
+            filed = self._filed()
+            if filed is not None and filed.stamp == view.stamp:
+                return filed
+        rows = joined(view.rows(), self._dimensions)
+        alive = np.ones(len(rows.numbers), np.bool_)
+        return Snapshot(view.stamp, rows, _no_rows(self._dimensions), alive)
+
+
+def joined(blocks: Iterator[Rows], dimensions: int) -> Rows:
+    """All blocks as one."""
+    found = [_no_rows(dimensions), *blocks]
+    return Rows(
+        np.concatenate([block.numbers for block in found]),
+        np.concatenate([block.labels for block in found]),
+        np.concatenate([block.vectors for block in found]),
+    )
+
+
+def _no_rows(dimensions: int) -> Rows:
+    return Rows(np.empty(0, np.int64), np.empty(0, np.int32), np.empty((0, dimensions), np.float32))

@@ -1,0 +1,130 @@
+"""Every example in the documentation is run.
+
+- ``console`` blocks: each ``$ command`` is run in order in one scratch folder per page, which
+  holds a folder ``handbook`` with three documents; what follows a command must be in its
+  output, line by line, ``…`` standing for anything. A page's first block usually makes the
+  application.
+- ``toml`` blocks: validated as an application's file; a fragment is completed with a name.
+- ``python`` blocks: run in a scratch folder.
+- ``json`` blocks: must parse.
+
+A block whose info string says ``not-run`` is only shown; a reason must follow it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+HANDBOOK = {
+    "holidays.md": (
+        "# Holidays\n\nEvery employee has 30 days of paid holiday a year.\n\n"
+        "## Carrying over\n\nUp to five unused days may be carried over until the end of March.\n"
+    ),
+    "travel.md": (
+        "# Travel\n\nTrains are booked in second class.\n\n"
+        "## Hotels\n\nA hotel may cost up to 140 euros a night, breakfast included.\n"
+    ),
+    "security.md": (
+        "# Security\n\nPasswords have at least 14 characters and are kept in the password manager.\n\n"
+        "## Lost devices\n\nA lost laptop is reported to the security team within one hour.\n"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    info: str
+    text: str
+    line: int
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    return [Block(m[1], m[2].strip(), m[3], text.count("\n", 0, m.start()) + 1) for m in FENCE.finditer(text)]
+
+
+def commands(block: Block) -> list[tuple[str, list[str]]]:
+    """Each command of a console block with the lines of output it promises."""
+    found: list[tuple[str, list[str]]] = []
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        elif found and found[-1][0].endswith("\\"):
+            found[-1] = (found[-1][0][:-1] + line.strip(), [])
+        elif found and line.strip():
+            found[-1][1].append(line.strip())
+    return found
+
+
+def promised(expected: str, output: str) -> bool:
+    pattern = ".*".join(re.escape(part) for part in re.split(r"…", " ".join(expected.split())))
+    return any(re.search(pattern, " ".join(line.split())) for line in output.splitlines())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_console_blocks_do_what_they_say(page: Path, tmp_path: Path) -> None:
+    shell = [b for b in blocks(page) if b.language == "console" and "not-run" not in b.info]
+    if not shell:
+        pytest.skip("no console blocks")
+    folder = tmp_path / "handbook"
+    folder.mkdir()
+    for name, text in HANDBOOK.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+    }
+    here = tmp_path
+    for block in shell:
+        for command, expected in commands(block):
+            if command.startswith("cd "):
+                here = (here / command[3:]).resolve()
+                continue
+            done = subprocess.run(
+                command, shell=True, cwd=here, env=environment, capture_output=True, text=True, timeout=120, check=False
+            )
+            output = done.stdout + done.stderr
+            place = f"{page.name}:{block.line}: $ {command}\n{output}"
+            assert done.returncode in (0, 1), place
+            assert "Traceback" not in output, place
+            for line in expected:
+                assert line == "…" or promised(line, output), f"{line!r} is not in the output of {place}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_in_the_documentation_are_valid(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.releases.manifest import Manifest
+
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page):
+        if "not-run" in block.info:
+            assert len(block.info.split()) > 1, f"{page.name}:{block.line}: say why the block is not run"
+        elif block.language == "toml":
+            value = tomllib.loads(block.text)
+            Manifest.model_validate({"app": {"name": "example"}} | value)
+        elif block.language == "json":
+            json.loads(block.text)
+        elif block.language == "python":
+            exec(compile(block.text, f"{page.name}:{block.line}", "exec"), {"__name__": "__docs__"})
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"

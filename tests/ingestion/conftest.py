@@ -1,14 +1,31 @@
-"""Small real files of each format, made byte by byte so that no sample needs to be stored."""
+"""A pipeline over real stores, and small real files of each format, made byte by byte."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from assay.ingestion.chunking.chunkers import CHUNKERS
+from assay.ingestion.ingest import IngestReport, Pipeline, ingest
+from assay.ingestion.ledger import Ledger
+from assay.ingestion.parsing import Parser, revision
+from assay.ingestion.plain_parsing import PlainParser
+from assay.ingestion.recipe import Recipe
+from assay.ingestion.rich_parsing import RichParser
+from assay.ingestion.sources import Source
+from assay.ingestion.verify import Verification, verify
+from assay.stores.database import Database
+from assay.stores.embedded_index import EmbeddedIndex
+from assay.stores.embeddings import EmbeddingStore
+from assay.stores.index import Scope
+from assay.testing.embedder import HashEmbedder
 
 _OFFICE = "http://schemas.openxmlformats.org"
 _RELATIONSHIPS = f"{_OFFICE}/package/2006/relationships"
@@ -69,8 +86,7 @@ def docx(paragraphs: Sequence[tuple[str, str]]) -> bytes:
     """A DOCX of (style, text) paragraphs; style "" is body text, "Heading1" a heading."""
     word = f"{_OFFICE}/wordprocessingml/2006/main"
     body = "".join(
-        f'<w:p>{f"<w:pPr><w:pStyle w:val={style!r}/></w:pPr>" if style else ""}'
-        f"<w:r><w:t>{text}</w:t></w:r></w:p>"
+        f"<w:p>{f'<w:pPr><w:pStyle w:val={style!r}/></w:pPr>' if style else ''}<w:r><w:t>{text}</w:t></w:r></w:p>"
         for style, text in paragraphs
     )
     kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
@@ -78,7 +94,8 @@ def docx(paragraphs: Sequence[tuple[str, str]]) -> bytes:
         {
             "[Content_Types].xml": _content_types({"word/document.xml": kind}),
             "_rels/.rels": _relationships(("officeDocument", "word/document.xml")),
-            "word/document.xml": f'<?xml version="1.0"?><w:document xmlns:w="{word}"><w:body>{body}</w:body></w:document>',
+            "word/document.xml": f'<?xml version="1.0"?><w:document xmlns:w="{word}"><w:body>{body}</w:body>'
+            "</w:document>",
         }
     )
 
@@ -95,9 +112,7 @@ def pptx(slides: Sequence[tuple[str, str]]) -> bytes:
         shapes = "".join(
             f'<p:sp><p:nvSpPr><p:cNvPr id="{i}" name="s{i}"/><p:cNvSpPr/><p:nvPr>{place}</p:nvPr></p:nvSpPr>'
             f"<p:spPr/><p:txBody><a:bodyPr/><a:p><a:r><a:t>{content}</a:t></a:r></a:p></p:txBody></p:sp>"
-            for i, (place, content) in enumerate(
-                [('<p:ph type="title"/>', title), ('<p:ph idx="1"/>', text)], start=2
-            )
+            for i, (place, content) in enumerate([('<p:ph type="title"/>', title), ('<p:ph idx="1"/>', text)], start=2)
         )
         files[name] = (
             f'<?xml version="1.0"?><p:sld xmlns:p="{show}" xmlns:a="{draw}"><p:cSld><p:spTree>'
@@ -135,9 +150,7 @@ def xlsx(sheets: dict[str, Sequence[Sequence[str]]]) -> bytes:
             + "</row>"
             for r, row in enumerate(rows, start=1)
         )
-        files[path] = (
-            f'<?xml version="1.0"?><worksheet xmlns="{space}"><sheetData>{cells}</sheetData></worksheet>'
-        )
+        files[path] = f'<?xml version="1.0"?><worksheet xmlns="{space}"><sheetData>{cells}</sheetData></worksheet>'
     files["xl/workbook.xml"] = (
         f'<?xml version="1.0"?><workbook xmlns="{space}" xmlns:r="{_OFFICE_RELATIONSHIPS}">'
         f"<sheets>{listed}</sheets></workbook>"
@@ -206,3 +219,69 @@ def make() -> SimpleNamespace:
         "pdf": pdf, "docx": docx, "pptx": pptx, "xlsx": xlsx, "epub": epub, "odt": odt, "eml": eml, "rtf": rtf,
     }  # fmt: skip
     return SimpleNamespace(**builders)
+
+
+@dataclass
+class Bench:
+    """A pipeline over real stores in a folder, with a counting embedder."""
+
+    folder: Path
+    embedder: HashEmbedder
+    parsers: list[Parser]
+    pipeline: Pipeline
+    source: Source
+
+    @property
+    def docs(self) -> Path:
+        return self.source.path
+
+    def write(self, **files: str) -> None:
+        """Write Markdown files: ``write(a="text")`` makes ``a.md``."""
+        for name, text in files.items():
+            (self.docs / f"{name}.md").write_text(text, encoding="utf-8")
+
+    async def ingest(self, *sources: Source) -> IngestReport:
+        return await ingest(sources or [self.source], self.pipeline)
+
+    def verify(self, *sources: Source) -> Verification:
+        found = sources or [self.source]
+        return verify(found, self.pipeline.ledger, self.pipeline.index, index_id=self.pipeline.recipe.id)
+
+    def texts(self) -> dict[str, list[str]]:
+        """What the index holds: each document's chunk texts, whoever may read them."""
+        inventory, groups = self.pipeline.index.inventory(), frozenset({"public", "staff", "board"})
+        documents = sorted(set(inventory.chunks.values()))
+        return {d: [c.text for c in self.pipeline.index.document(d, Scope(groups))] for d in documents}
+
+    def recut(self, max_tokens: int) -> Bench:
+        """The same sources under another recipe: a new index beside this one."""
+        recipe = replace(self.pipeline.recipe, max_tokens=max_tokens)
+        index = EmbeddedIndex(self.folder / recipe.id, self.embedder.dimensions)
+        others = {self.pipeline.recipe.id: self.pipeline.index}
+        return replace(self, pipeline=replace(self.pipeline, recipe=recipe, index=index, others=others))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    embedder = HashEmbedder()
+    rich = RichParser()
+    parsers: list[Parser] = [PlainParser(), rich]
+    database = Database.at(tmp_path / "state.sqlite")
+    recipe = Recipe("structure", 120, 0, embedder.identity, embedder.max_tokens, "embedded", revision(parsers))
+    index = EmbeddedIndex(tmp_path / recipe.id, embedder.dimensions)
+    pipeline = Pipeline(
+        recipe=recipe,
+        parsers=parsers,
+        chunker=CHUNKERS["structure"],
+        embedder=embedder,
+        embeddings=EmbeddingStore(database),
+        index=index,
+        ledger=Ledger(database),
+        lock=tmp_path / "ingest.lock",
+    )
+    yield Bench(tmp_path, embedder, parsers, pipeline, Source("docs", docs))
+    index.close()
+    database.close()
+    rich.close()

@@ -206,10 +206,10 @@ def _generated(document: str, facts: _Facts, corpus: Corpus) -> _Loss:
 
 
 def _why_abstained(trace: Trace) -> str:
-    reason = trace.root.attributes.get(traces.ABSTAINED)
-    confidence = trace.root.attributes.get(traces.CONFIDENCE)
+    span = spans.answered(trace)
+    reason, confidence = span.attributes.get(traces.ABSTAINED), span.attributes.get(traces.CONFIDENCE)
     if reason is None:
-        return trace.root.error or "the answer ended early"
+        return span.error or "the answer ended early"
     likely = f", confidence {confidence:.2f}" if isinstance(confidence, float) else ""
     return f"the answer abstained ({reason}{likely})"
 

@@ -106,9 +106,7 @@ def assemble(hits: Sequence[Candidate], *, budget: int, count: Count) -> Context
     kept, over = _within(distinct, budget, count)
     passages = tuple(
         replace(passage, number=number)
-        for number, passage in enumerate(
-            sorted(_joined(kept), key=lambda passage: -passage.score), start=1
-        )
+        for number, passage in enumerate(sorted(_joined(kept), key=lambda passage: -passage.score), start=1)
     )
     return Context(passages, (*dropped, *over), sum(_tokens(passage, count) for passage in passages))
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import cast
 
-from assay.answering.context import Context
 from assay.answering.events import Question, Turn
 from assay.answering.prompt import Prompt, render
+from assay.answering.reading import Reading
 from assay.answering.writer import Asked, WriterEvent, Written
 from assay.errors import StreamBroken
 from assay.models.chat import ChatEvent, ChatModel, Finished, Request, TextDelta
@@ -42,12 +42,12 @@ class PromptedWriter:
         """Tokens by the model's own tokenizer."""
         return self._model.count(text)
 
-    async def write(self, question: Question, context: Context) -> AsyncGenerator[WriterEvent, None]:
+    async def write(self, question: Question, reading: Reading) -> AsyncGenerator[WriterEvent, None]:
         """Ask the model. Raises ModelError, StreamBroken too where it ends without a final event."""
         messages = render(
             self._prompt,
             question=question.text,
-            context=context,
+            context=reading.context,
             history=last_turns(question.history, self._history_tokens, self._model),
             app=self._app,
         )

@@ -30,7 +30,7 @@ _PATTERNS = (
     rf"(?:the |an )?(?:answer|question|information|that|this|it)\b.{{0,80}}\b(?:is|was|are) "
     rf"(?:not|n['’]t|neither|nowhere) (?:\w+ )?(?:in|answered|found|mentioned|provided|given|contained|stated|"
     rf"specified|available|present|covered|addressed|discussed|included)\b.{{0,40}}\b{_EVIDENCE}",
-    rf"(?:this |the |your )?question (?:can ?not|can['’]t|could not) be answered\b",
+    r"(?:this |the |your )?question (?:can ?not|can['’]t|could not) be answered\b",
     rf"(?:it|this) (?:can ?not|can['’]t) be (?:determined|answered|inferred)\b.*\b{_EVIDENCE}",
     r"(?:i|we) (?:have|had) (?:no|insufficient) (?:information|knowledge|data|context|evidence)\b",
     r"not (?:answerable|enough information|in the (?:context|passages|documents))\b",

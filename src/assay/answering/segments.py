@@ -62,23 +62,22 @@ _NEXT_WORD = re.compile(r"[\s\"'`\u201c\u2018\u00ab(\[*_]*(?:--\s+)?(\w+)?")
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\Z")
 _OPENING_NUMBER = re.compile(r"\s*\(?(?:\d{1,3}|[a-zA-Z])\Z")
 
-_NEVER_FINAL = frozenset(
-    """mr mrs ms dr prof rev hon gov sen rep gen col maj capt lt sgt cmdr adm pres st ste mt ft
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_NEVER_FINAL = _listed("""mr mrs ms dr prof rev hon gov sen rep gen col maj capt lt sgt cmdr adm pres st ste mt ft
     messrs mme mlle vs v e.g i.e eg ie cf viz fig figs eq eqs sec ch chap vol vols pp p art nos
-    approx ca est incl resp dept univ ed eds trans al z.b u.a bzw ca usw""".split()
-)
-_SELDOM_FINAL = frozenset(
-    """inc ltd co corp bros llc plc jr sr esq etc a.m p.m u.s u.k u.n d.c ph.d m.d b.c a.d no
+    approx ca est incl resp dept univ ed eds trans al z.b u.a bzw ca usw""")
+_SELDOM_FINAL = _listed("""inc ltd co corp bros llc plc jr sr esq etc a.m p.m u.s u.k u.n d.c ph.d m.d b.c a.d no
     jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun ave blvd rd
-    assn intl""".split()
-)
-_STARTERS = frozenset(
-    """the a an this that these those it its he she they we you i his her their our my there here
+    assn intl""")
+_STARTERS = _listed("""the a an this that these those it its he she they we you i his her their our my there here
     in on at by for from with as if when while after before during since although though however
     moreover furthermore but and or so yet to both each some many most all one two no not what who
-    where why how which according""".split()
-)
-_BEFORE_NUMBERS = frozenset("no c b d r fl jan feb mar apr jun jul aug sep sept oct nov dec".split())
+    where why how which according""")
+_BEFORE_NUMBERS = _listed("no c b d r fl jan feb mar apr jun jul aug sep sept oct nov dec")
 _MEDIAL = frozenset(",;:")
 # Below this many characters a line is taken to end by its author's will, not by wrapping.
 _WRAP = 50

@@ -27,8 +27,7 @@ MODE = "assay.search.mode"
 DROPPED = "assay.context.dropped"
 CONTEXT_TOKENS = "assay.context.tokens"
 CHECKS = "assay.checks"
-DETAIL = "assay.abstained.detail"
-CANCELLED = "assay.cancelled"
+THRESHOLD = "assay.abstained.threshold"
 
 Outcome: TypeAlias = Literal["supported", "unsupported", "refusal", "framing"]
 
@@ -104,9 +103,7 @@ def scope_attributes(groups: frozenset[str], where: Mapping[str, Scalar]) -> dic
 def message_attributes(messages: Sequence[Message]) -> dict[str, Attribute]:
     """A prompt in OpenTelemetry's form: instructions apart, each message with its parts."""
     system = [_part(m.text) for m in messages if isinstance(m, System)]
-    rows = [
-        {"role": type(m).__name__.lower(), "parts": [_part(m.text)]} for m in messages if not isinstance(m, System)
-    ]
+    rows = [{"role": type(m).__name__.lower(), "parts": [_part(m.text)]} for m in messages if not isinstance(m, System)]
     return {traces.SYSTEM_INSTRUCTIONS: _json(system), traces.INPUT_MESSAGES: _json(rows)}
 
 
@@ -155,15 +152,21 @@ def read_checks(trace: Trace) -> list[Check]:
 
 def read_cited(trace: Trace) -> set[str]:
     """The documents that the answer cites."""
-    value = trace.root.attributes.get(traces.CITATIONS)
+    value = answered(trace).attributes.get(traces.CITATIONS)
     return {row["document"] for row in json.loads(value)} if isinstance(value, str) else set()
 
 
 def read_scope(trace: Trace) -> tuple[frozenset[str], dict[str, Scalar]]:
     """Who asked, and the filter."""
-    groups, where = trace.root.attributes.get(GROUPS, ()), trace.root.attributes.get(WHERE)
+    attributes = answered(trace).attributes
+    groups, where = attributes.get(GROUPS, ()), attributes.get(WHERE)
     named = frozenset(map(str, groups)) if isinstance(groups, Sequence) else frozenset[str]()
     return named, json.loads(where) if isinstance(where, str) else {}
+
+
+def answered(trace: Trace) -> Span:
+    """The span of the whole answer; a server may have one around it."""
+    return last_span(trace, ROOT) or trace.root
 
 
 def last_span(trace: Trace, stage: str) -> Span | None:

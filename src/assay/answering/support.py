@@ -4,8 +4,8 @@ Signals in the line of summary-faithfulness work: containment of the sentence in
 sentence, weighted by inverse document frequency (the lexical core of ROUGE-precision checks); its
 weakest clause, since a blend of a supported and an invented clause is the commonest fault (compare
 SummaC's sentence-level minimum, Laban et al. 2022, arXiv 2111.09525); numbers found nowhere in the
-evidence; a short source statement contained in the sentence with the opposite polarity. A logistic
-model, fitted on people's marks of RAGTruth (tools/fit_support.py), joins them.
+evidence; a record (key: false) that says the opposite. A logistic
+model, fitted on people's marks of RAGTruth, joins them.
 """
 
 from __future__ import annotations
@@ -18,33 +18,42 @@ from math import exp
 from assay.answering.segments import Segment, segment
 from assay.answering.terms import Weights, numbers, stem, terms
 
-_CONTAINED, _CLAUSE, _NUMBERS, _OPPOSED, _POLARITY, _ABOUT, _INTERCEPT = 1, 1, -1, -1, -1, 0, 0
-THRESHOLD = 0.5
+# Logistic coefficients on raw features; fitted on RAGTruth.
+_CONTAINED, _CLAUSE, _NUMBERS, _OPPOSED, _ABOUT, _INTERCEPT = 5.25, 0.91, -0.54, -1.12, 1.45, -0.36
+THRESHOLD = 0.70
 _LONGEST = 400
 
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|without|cannot|nor|neither|false|unable)\b|n['\u2019]t\b", re.IGNORECASE
 )
-_CLAUSE_BREAK = re.compile(
-    r"[,;:()\u2014\u2013]|\s(?:and|but|while|which|who|that|with|as|including|or)\s"
-)
+_CLAUSE_BREAK = re.compile(r"[,;:()\u2014\u2013]|\s(?:and|but|while|which|who|that|with|as|including|or)\s")
 _ABOUT_EVIDENCE = re.compile(
     r"\b(?:passages?|context|provided|information|article|text|documents?)\b.*"
     r"\b(?:not|no|unclear|unable)\b|\bunable to\b",
     re.IGNORECASE | re.DOTALL,
 )
+_RECORD = re.compile(r"\W*[\w ./-]{1,40}?\W{0,3}:\s*\W?(?:true|false|yes|no|none)\b", re.IGNORECASE)
+# A list marker, and a reference such as "(Passage 2)" or "[3]", state no number.
+_NOT_A_CLAIM = re.compile(
+    r"\A\W*\d{1,3}[.)](?=\s)|\[\d+\]|\b(?:passages?|sources?|documents?)\s+\d+(?:(?:,|\s+and)\s+\d+)*",
+    re.IGNORECASE,
+)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_NEGATORS = frozenset(map(stem, "false none without cannot unable never neither".split()))
+_VALUES = frozenset(map(stem, ("true", "false", "yes", "no", "none")))
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A sentence of the evidence, at most 400 characters: span, terms, whether it negates."""
+    """A sentence of the evidence, at most 400 characters: span, terms, whether it negates.
+
+    A `record` is a key with a truth value, as in JSON, YAML or a specification sheet.
+    """
 
     start: int
     end: int
     terms: frozenset[str]
     negated: bool
+    record: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,13 @@ class Support:
     weakest_clause: float
     missing_numbers: frozenset[float]
     opposed: bool
-    polarity_differs: bool
     about_evidence: bool
     missing: tuple[str, ...]
 
     @property
     def supported(self) -> bool:
-        """Whether the probability reaches the shipped threshold."""
-        return self.probability >= THRESHOLD
+        """Whether the probability reaches the shipped threshold and no stated number is missing."""
+        return self.probability >= THRESHOLD and not self.missing_numbers
 
 
 def ground(evidence: str) -> Ground:
@@ -87,7 +95,13 @@ def ground(evidence: str) -> Ground:
     for sentence in segment(evidence):
         for start, end in _pieces(sentence):
             words = _CAMEL.sub(" ", evidence[start:end])
-            unit = Unit(start, end, frozenset(terms(words)), _NEGATION.search(words) is not None)
+            unit = Unit(
+                start,
+                end,
+                frozenset(terms(words)),
+                negated=_NEGATION.search(words) is not None,
+                record=_RECORD.match(words) is not None,
+            )
             for term in unit.terms:
                 holding.setdefault(term, []).append(len(units))
             units.append(unit)
@@ -98,23 +112,18 @@ def support(sentence: str, by: Ground, weigh: Weights, *, question: str = "") ->
     """Whether `by` supports `sentence`; numbers of `question` need no support of their own."""
     claimed = list(dict.fromkeys(terms(sentence)))
     contained, best = _best(claimed, by, weigh)
-    clauses = [
-        clause
-        for part in _CLAUSE_BREAK.split(sentence)
-        if len(clause := terms(part)) > 1
-    ]
+    clauses = [clause for part in _CLAUSE_BREAK.split(sentence) if len(clause := terms(part)) > 1]
     weakest = min((_best(clause, by, weigh)[0] for clause in clauses), default=contained)
-    absent = numbers(sentence) - by.numbers - (numbers(question) if question else frozenset())
+    stated = numbers(_NOT_A_CLAIM.sub(" ", sentence), spelled=False)
+    absent = stated - by.numbers - (numbers(question) if question else frozenset())
     negated = _NEGATION.search(sentence) is not None
     opposed = _opposed(frozenset(claimed), negated, by)
-    differs = best is not None and best.negated is not negated
     about = _ABOUT_EVIDENCE.search(sentence) is not None
     logit = (
         _CONTAINED * contained
         + _CLAUSE * weakest
         + _NUMBERS * min(len(absent), 2)
         + _OPPOSED * opposed
-        + _POLARITY * differs
         + _ABOUT * about
         + _INTERCEPT
     )
@@ -125,17 +134,13 @@ def support(sentence: str, by: Ground, weigh: Weights, *, question: str = "") ->
         weakest_clause=weakest,
         missing_numbers=absent,
         opposed=opposed,
-        polarity_differs=differs,
         about_evidence=about,
         missing=tuple(t for t in claimed if t not in by.holding),
     )
 
 
 def _pieces(sentence: Segment) -> list[tuple[int, int]]:
-    return [
-        (at, min(at + _LONGEST, sentence.end))
-        for at in range(sentence.start, sentence.end, _LONGEST)
-    ]
+    return [(at, min(at + _LONGEST, sentence.end)) for at in range(sentence.start, sentence.end, _LONGEST)]
 
 
 def _best(claimed: Sequence[str], by: Ground, weigh: Weights) -> tuple[float, Unit | None]:
@@ -154,19 +159,16 @@ def _best(claimed: Sequence[str], by: Ground, weigh: Weights) -> tuple[float, Un
 
 
 def _opposed(spoken: frozenset[str], negated: bool, by: Ground) -> bool:
-    """Whether a unit said wholly by the sentence has the other polarity, and none has the same.
+    """Whether a record whose key the sentence names has the other polarity, and none the same.
 
-    A unit is said wholly if all its terms but the negators are among the sentence's: the record
-    `"OutdoorSeating": false` against "it offers outdoor seating".
+    The record `"OutdoorSeating": false` opposes "it offers outdoor seating". Only records: prose
+    that shares words with the sentence and negates one of them mostly negates something else.
     """
     touched = {at for term in spoken for at in by.holding.get(term, ())}
     whole = [
         (unit, core)
-        for unit in (by.units[at] for at in touched)
-        if len(core := unit.terms - _NEGATORS) > 1 and core <= spoken
+        for unit in (by.units[at] for at in touched if by.units[at].record)
+        if (core := unit.terms - _VALUES) and core <= spoken
     ]
     same = [core for unit, core in whole if unit.negated is negated]
-    return any(
-        unit.negated is not negated and not any(core <= other for other in same)
-        for unit, core in whole
-    )
+    return any(unit.negated is not negated and not any(core <= other for other in same) for unit, core in whole)

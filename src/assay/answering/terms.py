@@ -21,19 +21,20 @@ _WORD = re.compile(
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])|(?<![\w.])\d[\d,]*(?:\.\d+)?(?=\w)")
 _SCALE = re.compile(r"\s*-?\s*(thousand|million|billion|trillion)\b", re.IGNORECASE)
 _NAME = re.compile(
-    r"(?<![\w'\u2019])[A-Z][\w&]*(?:[ \-\u2019']+(?:(?:of|the|de|van|von|da|di|la|le|al|and)\s+)?[A-Z][\w&]*)*"
+    r"(?<![\w'\u2019])[A-Z][\w&]*"
+    r"(?:[ \-\u2019']+(?:(?:of|the|de|van|von|da|di|la|le|al|and)\s+)?[A-Z][\w&]*)*"
 )
 
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
-_SPELLED = {
-    w: str(n)
-    for n, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()
-    )
-}
+_ORDERED = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_SPELLED = {w: str(n) for n, w in enumerate(_ORDERED)}
 
-STOPWORDS = frozenset(
-    """a about above after again against all also am an and any are as at be because been before
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+STOPWORDS = _listed("""a about above after again against all also am an and any are as at be because been before
     being below between both but by can could did do does doing done down during each either else
     ever few for from further get gets got had has have having he her here hers herself him himself
     his how i if in into is it its itself just let like many may me might more most much must my
@@ -41,14 +42,11 @@ STOPWORDS = frozenset(
     same shall she should since so some such t than that the their theirs them themselves then
     there these they this those though through thus to too under until up upon us very via was we
     were what when where whether which while who whom whose why will with within without would yes
-    yet you your yours yourself ll re ve d m don didn doesn isn wasn aren couldn won""".split()
-)
+    yet you your yours yourself ll re ve d m don didn doesn isn wasn aren couldn won""")
 # Words that say what kind of answer is wanted, not what it is about.
-ASKING = frozenset(
-    """list describe explain define definition mean meaning name tell give show find example
+ASKING = _listed("""list describe explain define definition mean meaning name tell give show find example
     examples summary please difference reason reasons way ways type types kind kinds called
-    happen happens happened come comes use used make made""".split()
-)
+    happen happens happened come comes use used make made""")
 
 _stemmer = (
     tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
@@ -84,21 +82,20 @@ def asked(question: str) -> tuple[str, ...]:
     Falls back to the words of asking when there is nothing else.
     """
     told = dict.fromkeys(
-        stem(w)
-        for w in _WORD.findall(question)
-        if w.lower() not in STOPWORDS and w.lower() not in ASKING
+        stem(w) for w in _WORD.findall(question) if w.lower() not in STOPWORDS and w.lower() not in ASKING
     )
     return tuple(told) or tuple(dict.fromkeys(terms(question)))
 
 
-def numbers(text: str) -> frozenset[float]:
-    """The values of the numerals in `text`: "1,200", "1.2 million", "five", "3rd" all count."""
+def numbers(text: str, *, spelled: bool = True) -> frozenset[float]:
+    """The values of the numerals in `text`: "1,200", "1.2 million", "3rd" and, if `spelled`, "five"."""
     found: set[float] = set()
     for match in _NUMBER.finditer(text):
         value = float(match[0].replace(",", ""))
         scale = _SCALE.match(text, match.end())
         found.add(value * _SCALES[scale[1].lower()] if scale else value)
-    found.update(float(_SPELLED[w]) for w in map(str.lower, _WORD.findall(text)) if w in _SPELLED)
+    if spelled:
+        found.update(float(_SPELLED[w]) for w in map(str.lower, _WORD.findall(text)) if w in _SPELLED)
     return frozenset(found)
 
 

@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from assay.answering.context import Context
 from assay.answering.events import Question
+from assay.answering.reading import Reading
 from assay.messages import Message
 from assay.models.chat import TextDelta, Usage
 
@@ -55,9 +55,10 @@ class Writer(Protocol):
         """Tokens of ``text``, as the budget of the context counts them."""
         ...
 
-    def write(self, question: Question, context: Context) -> AsyncGenerator[WriterEvent, None]:
+    def write(self, question: Question, reading: Reading) -> AsyncGenerator[WriterEvent, None]:
         """At most one Asked, then text deltas, then exactly one Written. Raises ModelError.
 
+        The evidence is ``reading.context``; what it says to the question has been read already.
         Closing the generator stops the work.
         """
         ...

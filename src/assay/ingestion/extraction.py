@@ -17,6 +17,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 from kreuzberg import ContentFilterConfig, ExtractionConfig, PageConfig, extract_bytes_sync
@@ -39,9 +40,7 @@ _CONFIG = ExtractionConfig(
     output_format="markdown",
     include_document_structure=True,
     extraction_timeout_secs=_SECONDS,
-    pages=PageConfig(
-        extract_pages=True, insert_page_markers=True, marker_format="\n\n\ue000{page_num}\ue001\n\n"
-    ),
+    pages=PageConfig(extract_pages=True, insert_page_markers=True, marker_format="\n\n\ue000{page_num}\ue001\n\n"),
     content_filter=ContentFilterConfig(strip_repeating_text=True),
 )
 """No recognition of scanned text and no cache on disk: nothing is fetched, nothing is left behind."""
@@ -200,7 +199,7 @@ def _mended(text: str) -> str:
         return text.strip()
     full = 0.75 * max(map(len, lines))
     joined = lines[0].rstrip()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         joined += (" " if len(before) >= full else "\n") + line.strip()
     return joined.strip()
 

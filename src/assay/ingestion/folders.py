@@ -34,6 +34,15 @@ class _Walk:
 
 def walk_folder(source: Source) -> Iterator[Found]:
     """Every file below the source's path that its globs admit, in order of their names."""
+    for place in files(source):
+        if isinstance(place, Unreadable):
+            yield place
+        else:
+            yield from walk_file(source, *place)
+
+
+def files(source: Source) -> Iterator[tuple[Path, str] | Unreadable]:
+    """The same files by path and path relative to the source, none of them opened."""
     walk = _Walk(source, Globs.of(source.include, source.exclude))
     yield from _folder(walk, source.path, "")
     while walk.links:
@@ -70,29 +79,32 @@ def walk_file(source: Source, path: Path, relative: str) -> Iterator[Found]:
         yield Item(name, str(path), source, kind, content, fingerprint(content, source, kind))
 
 
-def _folder(walk: _Walk, folder: Path, relative: str) -> Iterator[Found]:
+def _folder(walk: _Walk, folder: Path, relative: str) -> Iterator[tuple[Path, str] | Unreadable]:
     walk.entered.add(os.path.realpath(folder))
     try:
         with os.scandir(folder) as entries:
             names = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         reason = _reason(error)
-        yield Unreadable(
-            str(folder), reason, walk.source.name, covers=walk.source.prefix + relative, whole=True
-        )
+        yield Unreadable(str(folder), reason, walk.source.name, covers=walk.source.prefix + relative, whole=True)
         return
     for entry in names:
         if entry.name in _JUNK or (entry.name.startswith(".") and not walk.globs.hidden):
             continue
         path, below = folder / entry.name, relative + entry.name
-        if entry.is_dir(follow_symlinks=False):
+        if not _is_unicode(entry.name):
+            if not walk.source.include and media_type(entry.name) is None:
+                continue
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            yield Unreadable(shown, "has a name that is not valid Unicode; rename it", walk.source.name)
+        elif entry.is_dir(follow_symlinks=False):
             if walk.globs.enters(below) and os.path.realpath(path) not in walk.entered:
                 yield from _folder(walk, path, f"{below}/")
         elif _leads_to_folder(entry):
             if walk.globs.enters(below):
                 walk.links.append((path, f"{below}/"))
         elif _admitted(walk, below):
-            yield from walk_file(walk.source, path, below)
+            yield path, below
 
 
 def _admitted(walk: _Walk, relative: str) -> bool:
@@ -100,6 +112,14 @@ def _admitted(walk: _Walk, relative: str) -> bool:
     if not walk.source.include and known in (None, JSONL):
         return False
     return walk.globs.admits(relative)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:

@@ -34,7 +34,11 @@ def compiled(pattern: str) -> re.Pattern[str]:
             out, at = out + "[" + ("^" + inside[1:] if inside[0] == "!" else inside) + "]", close + 1
         else:
             out, at = out + re.escape(pattern[at]), at + 1
-    return re.compile(out, re.DOTALL)
+    try:
+        return re.compile(out, re.DOTALL)
+    except re.error:
+        # A range that runs backwards: the brackets are part of a name.
+        return re.compile(f"(?:.*/)?{re.escape(pattern.removeprefix('**/'))}")
 
 
 @dataclass(frozen=True, slots=True)

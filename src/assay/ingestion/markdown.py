@@ -44,7 +44,8 @@ def headings(text: str) -> tuple[Mark, ...]:
             previous = (start, "")
         else:
             # A setext heading is one line on its own; the last line of a paragraph is none.
-            previous = (start, line if not previous[1].strip() else "|")
+            alone = not line.strip() or not previous[1].strip()
+            previous = (start, line if alone else "|")
     return tuple(marks)
 
 
@@ -54,12 +55,7 @@ def next_fence(fence: str, line: str) -> tuple[str, bool]:
     if not fence:
         opens = found is not None and not (found[1][0] == "`" and "`" in found[2])
         return (found[1], True) if found is not None and opens else ("", False)
-    closes = (
-        found is not None
-        and found[1][0] == fence[0]
-        and len(found[1]) >= len(fence)
-        and not found[2].strip()
-    )
+    closes = found is not None and found[1][0] == fence[0] and len(found[1]) >= len(fence) and not found[2].strip()
     return ("" if closes else fence), True
 
 

@@ -46,9 +46,7 @@ def _item(source: Source, line: bytes, place: str) -> Item | Unreadable:
     try:
         values = _values(line)
         name = source.prefix + _name(values)
-        record = Record(
-            _text(values, "title", ""), _text(values, "text", None), _access(values), _metadata(values)
-        )
+        record = Record(_text(values, "title", ""), _text(values, "text", None), _access(values), _metadata(values))
     except SourceError as error:
         return Unreadable(place, str(error), source.name, covers=_salvaged(source, line))
     return Item(name, place, source, PLAIN, record, fingerprint(line.rstrip(b"\r\n"), source, PLAIN))
@@ -66,7 +64,7 @@ def _values(line: bytes) -> dict[str, Any]:
     for key in values.keys() - _KEYS:
         # Other keys are left alone, but a misspelt "access" would show a document to everyone.
         if key.lower().strip() in _KEYS or get_close_matches(key, ["access"], cutoff=0.83):
-            raise SourceError(f'has the key {key!r}: is one of {", ".join(sorted(_KEYS))} meant?')
+            raise SourceError(f"has the key {key!r}: is one of {', '.join(sorted(_KEYS))} meant?")
     return values
 
 

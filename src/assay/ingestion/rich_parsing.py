@@ -62,7 +62,7 @@ class RichParser:
         with self._turn:
             late = threading.Event()
             child = self._started()
-            timer = threading.Timer(self._seconds, lambda: (late.set(), child.kill()))
+            timer = threading.Timer(self._seconds, _end, (child, late))
             timer.start()
             try:
                 answer = _exchanged(child, content, media_type)
@@ -92,6 +92,11 @@ class RichParser:
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
                     pipe.close()
+
+
+def _end(child: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    child.kill()
 
 
 def _exchanged(child: subprocess.Popen[bytes], content: bytes, media_type: str) -> dict[str, Any] | None:

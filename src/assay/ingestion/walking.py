@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
-from assay.ingestion.folders import walk_file, walk_folder
+from assay.ingestion.folders import files, walk_file, walk_folder
 from assay.ingestion.media import JSONL, media_type
 from assay.ingestion.records import walk_records
 from assay.ingestion.sources import Found, Item, Source, Unreadable
@@ -42,6 +44,28 @@ def walk_source(source: Source) -> Iterator[Found]:
         yield from walk_records(source, path, str(path))
     else:
         yield from walk_file(source, path, path.name)
+
+
+def count(sources: Sequence[Source]) -> int:
+    """About how many items there are, without reading files; JSONL counts its lines."""
+    total = 0
+    for source in sources:
+        places: Iterable[tuple[Path, str] | Unreadable]
+        places = files(source) if source.path.is_dir() else [(source.path, source.path.name)]
+        for place in places:
+            if isinstance(place, Unreadable):
+                continue
+            lined = media_type(place[1]) == JSONL or source.kind == "jsonl"
+            total += _lines(place[0]) if lined else 1
+    return total
+
+
+def _lines(path: Path) -> int:
+    try:
+        with path.open("rb") as lines:
+            return sum(block.count(b"\n") for block in iter(partial(lines.read, 1 << 20), b""))
+    except OSError:
+        return 0
 
 
 def _whole(source: Source, error: str) -> Unreadable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -70,22 +69,12 @@ def connect(where: Address, key: str | None, key_name: str | None) -> Model[Any]
             f"{where.provider}:{where.model}", lambda name: _provider(name, where.base_url, key, key_name)
         )
     except ImportError as error:
-        raise _missing(where, error) from error
+        raise _missing(where) from error
     except UserError as error:
         raise _refused(where, error) from error
     if isinstance(model, OpenAIChatModel):
         model._profile = STRICT
     return model
-
-
-def read_key(name: str | None, model: str) -> str | None:
-    """The key in the environment variable ``name``. Raises AuthenticationFailed where it is empty."""
-    if name is None:
-        return None
-    key = os.environ.get(name, "").strip()
-    if not key:
-        raise AuthenticationFailed(f"the environment variable {name} is not set; put the key there", model=model)
-    return key
 
 
 def _provider(name: str, base_url: str | None, key: str | None, key_name: str | None) -> Provider[Any]:
@@ -95,7 +84,10 @@ def _provider(name: str, base_url: str | None, key: str | None, key_name: str | 
         raise InputError(f"no provider is called {name!r}") from error
     takes = inspect.signature(kind.__init__).parameters
     arguments: dict[str, Any] = {}
-    for argument, value, setting in (("api_key", key, f"api_key_env = {key_name!r}"), ("base_url", base_url, "base_url")):
+    for argument, value, setting in (
+        ("api_key", key, f"api_key_env = {key_name!r}"),
+        ("base_url", base_url, "base_url"),
+    ):
         if value is None:
             continue
         if argument not in takes:
@@ -105,11 +97,9 @@ def _provider(name: str, base_url: str | None, key: str | None, key_name: str | 
     return provider
 
 
-def _missing(where: Address, error: ImportError) -> PluginError:
+def _missing(where: Address) -> PluginError:
     wanted = f"assay[{where.provider}]" if where.provider in EXTRAS else f"pydantic-ai-slim[{where.provider}]"
-    return PluginError(
-        f"the model {where.identity} needs a package that is not installed: pip install '{wanted}'"
-    )
+    return PluginError(f"the model {where.identity} needs a package that is not installed: pip install '{wanted}'")
 
 
 def _refused(where: Address, error: UserError) -> Exception:

@@ -59,14 +59,13 @@ def cost(
     """
     if own is not None:
         return own.of(usage), "set by the application"
-    counted = genai_prices.Usage(
-        input_tokens=usage.input, cache_read_tokens=usage.cached, output_tokens=usage.output
-    )
+    counted = genai_prices.Usage(input_tokens=usage.input, cache_read_tokens=usage.cached, output_tokens=usage.output)
+    wanted = PROVIDERS.get(provider, provider)
     try:
-        found = genai_prices.calc_price(
-            counted, model, provider_id=PROVIDERS.get(provider, provider), genai_request_timestamp=at
-        )
+        found = genai_prices.calc_price(counted, model, provider_id=wanted, genai_request_timestamp=at)
     except LookupError:
+        return None, None
+    if found.provider.id != wanted:  # the list also guesses: a name like "openai-compatible" is not OpenAI
         return None, None
     return float(found.total_price), listed()
 

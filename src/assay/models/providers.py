@@ -18,8 +18,9 @@ from pydantic_ai.models import Model, StreamedResponse
 from assay.errors import ContentFiltered, InvalidOutput, ModelError, StreamBroken
 from assay.messages import ToolCall
 from assay.models.chat import ChatEvent, Finished, ReasoningDelta, Request, TextDelta, Usage
-from assay.models.connection import address, connect, read_key
+from assay.models.connection import address, connect
 from assay.models.conversation import check_options, to_history, to_parameters, to_settings
+from assay.models.keys import read_key
 from assay.models.prices import Price, cost
 from assay.models.tokens import TokenCounter, counter_for
 from assay.models.translate import translate

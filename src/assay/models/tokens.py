@@ -6,6 +6,7 @@ any other model's can be given as its ``tokenizer.json``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from pathlib import Path
 from assay.errors import InputError, PluginError
 
 OPENAI = frozenset({"openai", "openai-chat", "openai-responses", "azure", "azure-responses"})
+
+ENCODINGS = (
+    ("o200k_base", re.compile(r"(chat)?gpt-(4o|4\.[15]|5)|o[134](-|$)|gpt-oss")),
+    ("cl100k_base", re.compile(r"gpt-4(-|$)|gpt-3\.5|text-embedding-(3|ada-002)")),
+)
+
+PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[^A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +48,22 @@ def counter_for(provider: str, model: str) -> TokenCounter:
 
 def openai_counter(model: str) -> TokenCounter:
     """OpenAI's tokenizer for a model. Raises PluginError without the package, InputError for other models."""
+    name = next((encoding for encoding, models in ENCODINGS if models.match(model)), None)
+    if name is None:
+        raise InputError(f"no tokenizer of OpenAI's is known for {model!r}")
     try:
-        import bpe_openai  # noqa: PLC0415 - an extra
+        import bpe_openai  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
         raise PluginError(
             "counting OpenAI's tokens exactly needs the package 'bpe-openai': pip install 'assay[tokens]'"
         ) from error
-    try:
-        encoding = bpe_openai.encoding_for_model(model)
-    except Exception as error:
-        raise InputError(f"bpe-openai knows no tokenizer for {model!r}") from error
-    return TokenCounter(f"bpe-openai:{encoding.name}", lambda text: len(encoding.encode(text)), exact=True)
+    encode = bpe_openai.get_encoding(name).encode_ordinary
+    return TokenCounter(f"bpe-openai:{name}", lambda text: len(encode(text)), exact=True)
 
 
 def file_counter(path: Path) -> TokenCounter:
     """The tokenizer in a ``tokenizer.json``, special tokens not counted. Raises InputError."""
-    from tokenizers import Tokenizer  # noqa: PLC0415 - only where such a file is configured
+    from tokenizers import Tokenizer
 
     try:
         text = path.read_text(encoding="utf-8")
@@ -69,3 +77,44 @@ def file_counter(path: Path) -> TokenCounter:
         lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids),
         exact=True,
     )
+
+
+def estimate(text: str) -> int:
+    """An upper estimate of the tokens of ``text`` for a model whose tokenizer is not at hand.
+
+    By the kind of each run of letters and the script of each other character. Set against OpenAI's
+    two tokenizers and SmolLM2's (49k entries, English) on prose, code, JSON and 15 languages: it
+    says 1.5 times OpenAI's count for English prose, 1.6 for code, 2 to 4 times for Chinese,
+    Japanese, Korean and Russian, and less than the true count by at most a quarter only where a
+    tokenizer made for English reads Polish, Finnish, base64 or lists of rare names.
+    """
+    return math.ceil(sum(_weight(piece) for piece in PIECE.findall(text)))
+
+
+def _weight(piece: str) -> float:
+    first, length = piece[0], len(piece)
+    if not first.isascii():
+        return _beyond_ascii(ord(first))
+    if first.islower():
+        return 1 + max(0, length - 4) / 3
+    if first.isupper():
+        # A capital within a text often begins a name, which tokenizers cut finer than a word.
+        return 0.6 * length + 0.4 if piece.isupper() else 1 + max(0, length - 3) / 2
+    # A space is part of the word after it; digits and signs are tokens of their own in the worst case.
+    return 0.1 if first == " " else 1.05
+
+
+def _beyond_ascii(code: int) -> float:
+    """Tokens of one character outside ASCII, by its block."""
+    if code < 0x250:  # Latin with accents: splits the word that it stands in
+        return 1.6
+    if 0x400 <= code < 0x530:  # Cyrillic
+        return 1.0
+    if code < 0x800:  # Greek, Armenian, Hebrew, Arabic
+        return 1.35
+    if 0xAC00 <= code < 0xD7B0:  # Hangul
+        return 2.8
+    return 2.2 if code < 0x10000 else 4.0  # three bytes of UTF-8, or four
+
+
+ESTIMATED = TokenCounter("estimate:1", estimate, exact=False)

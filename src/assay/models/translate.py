@@ -133,7 +133,7 @@ def _transport(error: Exception, model: str, *, streaming: bool) -> ModelError |
         "builtins.ConnectionError",
     }:
         # A failure to connect is never the middle of an answer, whenever it is reported.
-        if streaming and "Connect" not in type(root).__name__:
+        if streaming and not names & {"httpx.ConnectError", "httpx2.ConnectError"}:
             return StreamBroken("the connection closed before the answer was finished", model=model)
         return ModelUnavailable(
             f"cannot reach the model's server ({type(root).__name__}); is it running, is base_url right?",
@@ -148,7 +148,7 @@ def _failure(error: Exception) -> Failure | None:
     if "pydantic_ai" in packages:
         return _pydantic_ai_failure(error)
     if "openai" in packages:
-        import openai  # noqa: PLC0415 - loaded already, since it raised
+        import openai
 
         if isinstance(error, openai.APIStatusError):
             headers = {name.lower(): value for name, value in error.response.headers.items()}
@@ -164,7 +164,7 @@ def _failure(error: Exception) -> Failure | None:
 
 
 def _pydantic_ai_failure(error: Exception) -> Failure | None:
-    from pydantic_ai import exceptions  # noqa: PLC0415 - loaded already, since it raised
+    from pydantic_ai import exceptions
 
     if isinstance(error, exceptions.ContentFilterError):
         return Failure(str(error), None, frozenset({"content_filter"}))
@@ -192,7 +192,7 @@ def _classify(
     if failure.codes & FILTER_CODES:
         return ContentFiltered(f"the provider's content filter refused: {said}", model=model, status=status)
     overflow = failure.codes & CONTEXT_CODES or CONTEXT.search(failure.message)
-    if overflow and (status is None or 400 <= status < 500 and status not in (401, 403, 429)):
+    if overflow and (status is None or (400 <= status < 500 and status not in (401, 403, 429))):
         return ContextTooLong(f"the request exceeds the model's window: {said}", model=model, status=status)
     if status in (401, 403):
         where = f"the key in the environment variable {key_name}" if key_name else "the request without a key"

@@ -7,6 +7,7 @@ enforced. ``limits.data`` and ``[tracing]`` are in force.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -58,7 +59,7 @@ class RolloutPlan(Section):
     @model_validator(mode="after")
     def _growing(self) -> RolloutPlan:
         stages = self.stages
-        if stages[0] <= 0 or stages[-1] != 1 or any(a >= b for a, b in zip(stages, stages[1:], strict=False)):
+        if stages[0] <= 0 or stages[-1] != 1 or any(a >= b for a, b in pairwise(stages)):
             raise KeyMistake("stages", f"stages must grow from above 0 to 1; they are {list(stages)}")
         return self
 

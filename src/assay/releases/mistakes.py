@@ -73,9 +73,7 @@ def explain(
     for error in errors:
         place = _present(error["loc"], data, missing=error["type"] == "missing")
         if place not in found:
-            found[place] = Mistake(
-                path, nearest(lines, _pointed_at(error, place)), _message(error, place, model)
-            )
+            found[place] = Mistake(path, nearest(lines, _pointed_at(error, place)), _message(error, place, model))
     return list(found.values())
 
 
@@ -88,16 +86,19 @@ def _present(loc: KeyPath, data: Any, *, missing: bool) -> KeyPath:
     """The part of a location that is in the file: pydantic adds tags of unions and of dictionary keys."""
     place: list[str | int] = []
     for part in loc:
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
+        if not _has(data, part):
             if missing and part == loc[-1]:
                 place.append(part)
             break
         place.append(part)
+        data = data[part]
     return tuple(place)
+
+
+def _has(data: Any, part: str | int) -> bool:
+    if isinstance(data, Mapping):
+        return part in data
+    return isinstance(data, list) and isinstance(part, int) and part < len(data)
 
 
 _KINDS = {

@@ -110,8 +110,6 @@ def _syntax_error(error: tomllib.TOMLDecodeError, text: str, path: str) -> Confi
     found = _POSITION.search(message)
     words = message[: found.start()] if found else message
     if found and found["line"]:
-        return ConfigError(
-            f"not valid TOML, column {found['column']}: {words}", path=path, line=int(found["line"])
-        )
+        return ConfigError(f"not valid TOML, column {found['column']}: {words}", path=path, line=int(found["line"]))
     line = text.rstrip("\n").count("\n") + 1 if found else None
     return ConfigError(f"not valid TOML, at the end of the file: {words}", path=path, line=line)

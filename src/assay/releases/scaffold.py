@@ -30,9 +30,7 @@ def scaffold(directory: Path, source: Path, name: str) -> list[Path]:
         raise InputError("the application needs a name: give one with --name")
     found = survey(source)
     files = {
-        FILE_NAME: application(
-            name, _sources(directory, source, found), prompt=PROMPT, datasets="evals/*.jsonl"
-        ),
+        FILE_NAME: application(name, _sources(directory, source, found), prompt=PROMPT, datasets="evals/*.jsonl"),
         PROMPT: f'+++\ndescription = "Answers from the passages alone, with citations."\n+++\n{DEFAULT}',
         DATASET: "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in _cases(found.topics)),
     }
@@ -65,12 +63,9 @@ def _ignore_state(path: Path) -> list[Path]:
 
 def _sources(directory: Path, source: Path, found: Survey) -> list[NewSource]:
     path = _relative(source, directory)
-    sources = (
-        [] if found.records and not found.suffixes else [NewSource(path, *_globs(directory, source, found))]
-    )
+    sources = [] if found.records and not found.suffixes else [NewSource(path, *_globs(directory, source, found))]
     return sources + [
-        NewSource(path if record == "." else (PurePosixPath(path) / record).as_posix())
-        for record in found.records
+        NewSource(path if record == "." else (PurePosixPath(path) / record).as_posix()) for record in found.records
     ]
 
 
@@ -103,9 +98,7 @@ def _cases(topics: Sequence[Topic]) -> list[dict[str, object]]:
     cases: list[dict[str, object]] = [
         {
             "id": f"example-{number}",
-            "question": topic.label
-            if topic.label.endswith("?")
-            else f"What do the documents say about {topic.label}?",
+            "question": topic.label if topic.label.endswith("?") else f"What do the documents say about {topic.label}?",
             "relevant": [topic.document],
             "answerable": True,
             "tags": {"origin": "scaffold"},

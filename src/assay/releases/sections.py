@@ -35,9 +35,7 @@ class KeyMistake(ValueError):
 class Section(BaseModel):
     """A table of the file."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False
-    )
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def normal_path(path: str) -> str:
@@ -107,9 +105,7 @@ class Source(Section):
     @property
     def is_jsonl(self) -> bool:
         """Whether the path is read as a document a line; by its suffix unless ``kind`` says so."""
-        return self.kind == "jsonl" or (
-            self.kind is None and self.path.lower().endswith((".jsonl", ".ndjson"))
-        )
+        return self.kind == "jsonl" or (self.kind is None and self.path.lower().endswith((".jsonl", ".ndjson")))
 
 
 class EmbedderChoice(Section):
@@ -137,13 +133,9 @@ class IndexRecipe(Section):
     @model_validator(mode="after")
     def _consistent(self) -> IndexRecipe:
         if self.overlap >= self.max_tokens:
-            raise KeyMistake(
-                "overlap", f"overlap ({self.overlap}) must be smaller than max_tokens ({self.max_tokens})"
-            )
+            raise KeyMistake("overlap", f"overlap ({self.overlap}) must be smaller than max_tokens ({self.max_tokens})")
         if self.uri is not None and self.store == "embedded":
-            raise KeyMistake(
-                "uri", 'uri belongs to store = "lance"; the embedded store lies beside assay.toml'
-            )
+            raise KeyMistake("uri", 'uri belongs to store = "lance"; the embedded store lies beside assay.toml')
         return self
 
 

@@ -62,7 +62,5 @@ class BlobStore:
         if not wanted or not found:
             raise NotFound(f"no blob begins with {prefix!r}")
         if len(found) > 1 and found[0] != wanted:
-            raise InputError(
-                f"{prefix!r} names several blobs, {found[0]} and {found[1]} among them; give more digits"
-            )
+            raise InputError(f"{prefix!r} names several blobs, {found[0]} and {found[1]} among them; give more digits")
         return Digest(found[0])

@@ -31,9 +31,7 @@ def encoded(entry: Entry) -> tuple[bytes, int, bytes, bytes]:
 def decoded(id: str, document: str, ordinal: int, payload: bytes, label: bytes) -> Chunk:
     start, end, text, title, headings, page = json.loads(payload.decode("utf-8", "surrogatepass"))
     access, metadata = json.loads(label.decode("utf-8", "surrogatepass"))
-    return Chunk(
-        id, document, ordinal, start, end, text, title, tuple(headings), page, tuple(access), metadata
-    )
+    return Chunk(id, document, ordinal, start, end, text, title, tuple(headings), page, tuple(access), metadata)
 
 
 def _json(value: object) -> bytes:

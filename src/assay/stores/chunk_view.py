@@ -57,8 +57,7 @@ class View:
         """All rows with a number above ``after``, in blocks."""
         while True:
             found = self._connection.execute(
-                "SELECT row, label, vector FROM chunks JOIN vectors USING (row) WHERE row > ?"
-                " ORDER BY row LIMIT 4096",
+                "SELECT row, label, vector FROM chunks JOIN vectors USING (row) WHERE row > ? ORDER BY row LIMIT 4096",
                 (after,),
             ).fetchall()
             if not found:
@@ -157,5 +156,3 @@ class View:
             values,
         )
         return [(row, decoded(id, document, ordinal, *rest)) for row, id, document, ordinal, *rest in found]
-
-

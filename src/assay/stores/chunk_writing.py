@@ -133,5 +133,3 @@ class Writing:
                     f"DELETE FROM {table} WHERE term = ? AND label = ?", [(term, label) for term in terms]
                 )
             self._connection.execute("DELETE FROM labels WHERE label = ?", (label,))
-
-

@@ -54,9 +54,7 @@ class Database:
             self._sqlite = self._url.get_backend_name() == "sqlite"
             self._engine = self._create()
         except (exc.ArgumentError, ImportError) as error:
-            raise StoreError(
-                f"{url.split('://', 1)[0]}: not a database that can be used here: {error}"
-            ) from error
+            raise StoreError(f"{url.split('://', 1)[0]}: not a database that can be used here: {error}") from error
 
     @classmethod
     def at(cls, path: Path) -> Database:

@@ -70,9 +70,7 @@ class EmbeddingStore:
             doomed = [key for (key,) in known if key not in keep]
             for batch in _batches(doomed):
                 connection.execute(
-                    delete(_EMBEDDINGS).where(
-                        _EMBEDDINGS.c.identity == identity, _EMBEDDINGS.c.digest.in_(batch)
-                    )
+                    delete(_EMBEDDINGS).where(_EMBEDDINGS.c.identity == identity, _EMBEDDINGS.c.digest.in_(batch))
                 )
         return len(doomed)
 

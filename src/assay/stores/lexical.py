@@ -67,9 +67,8 @@ def prepare(index: tantivy.Index) -> tantivy.Index:
 
 def entry(row: int, chunk: Chunk) -> tantivy.Document:
     """A chunk as it is indexed, under the number of its row."""
-    return tantivy.Document(
+    document = tantivy.Document(
         id=chunk.id,
-        row=row,
         document=term(chunk.document),
         access=access_terms_of(chunk),
         metadata=metadata_terms_of(chunk),
@@ -77,6 +76,8 @@ def entry(row: int, chunk: Chunk) -> tantivy.Document:
         headings=[_unicode(heading) for heading in chunk.headings if heading != chunk.title],
         body=_unicode(chunk.text),
     )
+    document.add_unsigned("row", row)  # a keyword would make it a signed one, which the field refuses
+    return document
 
 
 def words(analysis: TextAnalyzer, text: str) -> list[str]:
@@ -86,9 +87,7 @@ def words(analysis: TextAnalyzer, text: str) -> list[str]:
 
 def question_query(searcher: tantivy.Searcher, schema: tantivy.Schema, terms: Sequence[str]) -> Query | None:
     """Any of the terms in any field, by weighted BM25; None when no chunk has one of them."""
-    known = [
-        (frequency, term) for term in terms if (frequency := sum(_frequencies(searcher, term))) > 0
-    ]
+    known = [(frequency, term) for term in terms if (frequency := sum(_frequencies(searcher, term))) > 0]
     if not known:
         return None
     kept = {term for _, term in sorted(known)[:MOST_TERMS]}
@@ -125,9 +124,7 @@ def _any_of(schema: tantivy.Schema, field: str, terms: Sequence[str]) -> Query:
 
 
 def _in_some_field(schema: tantivy.Schema, term: str) -> Query:
-    return Query.boolean_query(
-        [(Occur.Should, Query.term_query(schema, field, term, "basic")) for field in WEIGHTS]
-    )
+    return Query.boolean_query([(Occur.Should, Query.term_query(schema, field, term, "basic")) for field in WEIGHTS])
 
 
 def _frequencies(searcher: tantivy.Searcher, term: str) -> list[int]:

@@ -9,7 +9,7 @@ it and renamed. One process derives at a time; a searcher keeps the state that i
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import secrets
 import shutil
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import tantivy
-from tantivy import Query
+from tantivy import Occur, Query
 
 from assay.errors import StoreError
 from assay.stores import lexical
@@ -29,7 +29,7 @@ from assay.stores.chunk_view import Stamp, View
 from assay.stores.index import Scope
 from assay.stores.lock import exclusive
 
-_HEAP = 64_000_000  # bytes that a writer may use before it writes a segment
+_HEAP = 192_000_000  # bytes a writer may use before it writes a segment; few large ones search faster
 _SMALL_HEAP = 16_000_000
 _REBUILD_SHARE = 8  # anew once one row in so many was removed: BM25 counts removed rows until then
 
@@ -59,18 +59,20 @@ class LexicalSnapshot:
             return []
         if scope is not None:
             question = _both(question, lexical.scope_query(self.schema, scope))
-        limit = k + 16
+        everything = self.searcher.num_docs + 1
+        limit = min(k + 16, everything)
         while True:
             hits = self._hits(question, limit)
             if len(hits) < limit or hits[k - 1][1] > hits[-1][1]:
                 kth = hits[min(k, len(hits)) - 1][1] if hits else 0.0
                 return [hit for hit in hits if hit[1] >= kth]
-            limit *= 4
+            limit = min(limit * 4, everything)
 
     def frequency(self, terms: Sequence[str]) -> int:
         """How many chunks have all these terms. Raises DamagedIndex."""
         query = lexical.containing_query(self.schema, terms)
-        return int(_guarded(lambda: self.searcher.search(query, 1, count=True).count))
+        # The stubs of tantivy 0.27 leave `count` out.
+        return int(_guarded(lambda: self.searcher.search(query, 1, count=True).count))  # type: ignore[attr-defined]
 
     def ids(self) -> list[str]:
         """The ids of all chunks that can be found, as stored. Raises DamagedIndex."""
@@ -80,7 +82,7 @@ class LexicalSnapshot:
         def search() -> list[tuple[int, float]]:
             hits = self.searcher.search(query, limit, count=False).hits
             rows = self.searcher.fast_field_values("row", [address for _, address in hits])
-            return [(int(row), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
+            return [(int(row or 0), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
 
         return _guarded(search)
 
@@ -129,11 +131,11 @@ class LexicalDirectory:
         with suppress(DamagedIndex):
             index = _guarded(lambda: lexical.prepare(tantivy.Index.open(str(self._path))))
             stamp = _stamp_of(index)
-            if stamp is not None and stamp != view.stamp:
-                stamp = view.stamp if _guarded(lambda: _catch_up(index, stamp, view)) else None
-            if stamp is not None:
+            if stamp is None:
+                return None
+            if stamp == view.stamp or _guarded(lambda: _catch_up(index, stamp, view, self._buried())):
                 _guarded(index.reload)
-                return LexicalSnapshot(stamp, index.searcher(), index.schema)
+                return LexicalSnapshot(view.stamp, index.searcher(), index.schema)
         return None
 
     def _rebuilt(self, view: View) -> LexicalSnapshot:
@@ -142,7 +144,7 @@ class LexicalDirectory:
         old = new.with_suffix(".old")
         try:
             new.mkdir(parents=True)
-            _build(new, view)
+            _guarded(lambda: _build(new, view))
             if self._path.exists():
                 self._path.rename(old)
             new.rename(self._path)
@@ -155,6 +157,11 @@ class LexicalDirectory:
             raise StoreError(
                 f"{self._path}: cannot be built: {error}; check permissions and free space, then run again"
             ) from error
+
+    def _buried(self) -> int:
+        """Deleted entries that tantivy still counts, from its own list of segments."""
+        segments = json.loads((self._path / "meta.json").read_text("utf-8"))["segments"]
+        return sum(int((segment.get("deletes") or {}).get("num_deleted_docs", 0)) for segment in segments)
 
     def _sweep(self) -> None:
         """Remove what a killed process left: whoever holds the lock is the only one here."""
@@ -171,14 +178,16 @@ def _build(directory: Path, view: View) -> None:
     _commit(writer, view.stamp)
 
 
-def _catch_up(index: tantivy.Index, stamp: Stamp, view: View) -> bool:
-    """Bring the index from ``stamp`` to the view's state; False if it has to be built anew."""
+def _catch_up(index: tantivy.Index, stamp: Stamp, view: View, buried: int) -> bool:
+    """Bring the index from ``stamp`` to the view's state; False if it has to be built anew.
+
+    ``buried`` entries are deleted already but not yet merged away.
+    """
     last_row = view.last_row_at(stamp)
     if last_row is None:
         return False
     removed = view.removed(stamp, last_row)
-    total = view.count()
-    if (len(removed) + _deleted(index, view, removed)) * _REBUILD_SHARE > total + _REBUILD_SHARE:
+    if (len(removed) + buried) * _REBUILD_SHARE > view.count() + _REBUILD_SHARE:
         return False
     writer = index.writer(_SMALL_HEAP, 1)
     writer.delete_documents_by_term("role", "stamp")
@@ -210,3 +219,20 @@ def _stamp_of(index: tantivy.Index) -> Stamp | None:
         return Stamp(int(found[1]), bytes.fromhex(found[2])) if found else None
 
     return _guarded(read)
+
+
+def _both(question: Query, scope: Query) -> Query:
+    return Query.boolean_query([(Occur.Must, question), (Occur.Must, scope)])
+
+
+def _guarded(act: Callable[[], _T]) -> _T:
+    """``act()``, with every way in which tantivy fails on a bad directory told as DamagedIndex."""
+    try:
+        return act()
+    except (ValueError, OSError, RuntimeError, SystemError, KeyError, TypeError) as error:
+        raise DamagedIndex(str(error)) from error
+    except BaseException as error:
+        # A panic in Rust; its class derives from BaseException and cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DamagedIndex(str(error)) from error

@@ -25,9 +25,7 @@ def exclusive(path: Path, *, patience: float = _PATIENCE) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be opened: {error.strerror}; grant write permission on the folder"
-        ) from error
+        raise StoreError(f"{path}: cannot be opened: {error.strerror}; grant write permission on the folder") from error
     try:
         _acquire(descriptor, path, patience)
         yield

@@ -43,11 +43,13 @@ def write_matrix(path: Path, stamp: Stamp, blocks: Iterator[Rows], dimensions: i
             for block in blocks:
                 numbers.append(block.numbers)
                 labels.append(block.labels)
-                file.write(memoryview(np.ascontiguousarray(block.vectors, "<f4")).cast("B"))
+                file.write(np.ascontiguousarray(block.vectors, "<f4").tobytes())
             index = np.concatenate(numbers).astype("<i8").tobytes()
             index += np.concatenate(labels).astype("<i4").tobytes()
             footer = _FIELDS.pack(_MAGIC, stamp.generation, stamp.token, len(index) // 12, dimensions)
-            file.write(index + (footer + struct.pack("<I", zlib.crc32(footer, zlib.crc32(index)))).ljust(_FOOTER, b"\0"))
+            file.write(
+                index + (footer + struct.pack("<I", zlib.crc32(footer, zlib.crc32(index)))).ljust(_FOOTER, b"\0")
+            )
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

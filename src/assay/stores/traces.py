@@ -117,9 +117,7 @@ class TraceStore:
             if not wanted or not found:
                 raise NotFound(f"no trace begins with {id!r}; see `assay trace list`")
             if len(found) > 1 and found[0] != wanted:
-                raise InputError(
-                    f"{id!r} names several traces, {found[0]} and {found[1]} among them; give more digits"
-                )
+                raise InputError(f"{id!r} names several traces, {found[0]} and {found[1]} among them; give more digits")
             rows = connection.execute(select(_SPANS).where(_SPANS.c.trace == found[0])).all()
         return Trace(found[0], _ordered([_span(row) for row in rows]))
 
@@ -207,9 +205,7 @@ def _span_row(trace: str, span: Span) -> dict[str, Any]:
 
 
 def _span(row: Row[Any]) -> Span:
-    return Span(
-        row.id, row.parent, row.name, row.start, row.end, _attributes(json.loads(row.attributes)), row.error
-    )
+    return Span(row.id, row.parent, row.name, row.start, row.end, _attributes(json.loads(row.attributes)), row.error)
 
 
 def _attributes(found: Mapping[str, Any]) -> dict[str, Attribute]:

@@ -3,19 +3,19 @@
 A text is cut once into words and single marks, where the tokenizers of embedding models cut
 too; the tokens of each different word are counted once for all texts. A span's tokens are
 then a difference of two sums. For WordPiece this is exact; for others it errs by the few
-tokens that straddle a word's edge, so ``Counter.within`` checks what comes close to a limit.
+tokens that straddle a word's edge, so ``Counter.fitting`` checks what comes close to a limit.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-# A run of word characters is cut at 16, for texts that have no spaces between words.
-_WORD = re.compile(r"[A-Za-z]{1,40}|\w{1,16}|[^\w\s]")
+# One character of the scripts that are written without spaces, a run of others, or a mark.
+_WORD = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|\\w{1,24}|[^\\w\\s]")
 _KNOWN = 500_000
 _EDGE = 0.85
 
@@ -83,6 +83,16 @@ class Counter:
             known.clear()
         return Counted(starts, ends, list(accumulate(costs, initial=0)))
 
-    def within(self, text: str, tokens: int, limit: int) -> bool:
-        """Whether a text keeps to the limit, given what its words add up to."""
-        return tokens <= _EDGE * limit or self._count(text) <= limit
+    def fitting(self, text: str, counted: Counted, start: int, end: int, limit: int) -> Iterator[tuple[int, int]]:
+        """The span, cut in two between words as often as the tokenizer itself finds it too long."""
+        tokens = counted.tokens(start, end)
+        if tokens <= _EDGE * limit or self._count(text[start:end]) <= limit:
+            yield start, end
+            return
+        middle = counted.fit(start, end, max(1, tokens // 2))
+        following = counted.next_word(middle)
+        if following is None or following >= end:
+            yield start, end
+            return
+        yield from self.fitting(text, counted, start, middle, limit)
+        yield from self.fitting(text, counted, following, end, limit)

@@ -18,9 +18,9 @@ _END = re.compile(
     re.VERBOSE,
 )
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof sr jr st vs etc cf al eg ie e.g i.e fig figs eq eqs sec no nos vol pp p ch ed eds inc ltd "
-    "co corp dept est approx jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k u.n a.m p.m b.c a.d gen col "
-    "lt sgt capt rev hon gov sen rep bzw ca z.b d.h usw nr str".split()
+    """mr mrs ms dr prof sr jr st vs etc cf al eg ie e.g i.e fig figs eq eqs sec no nos vol pp p ch ed eds inc ltd
+    co corp dept est approx jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k u.n a.m p.m b.c a.d gen col
+    lt sgt capt rev hon gov sen rep bzw ca z.b d.h usw nr str""".split()  # noqa: SIM905 - one a line is too long
 )
 _LAST_WORD = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)*)\.$")
 _OPENING = "\"'“‘«([*_"
@@ -62,9 +62,7 @@ def _ends(text: str, begun: int, found: re.Match[str], end: int) -> bool:
     return name.lower() not in _ABBREVIATIONS and not (len(name) == 1 and name.isupper() and name != "I")
 
 
-def packed(
-    pieces: list[tuple[int, int]], counted: Counted, limit: int, overlap: int = 0
-) -> Iterator[tuple[int, int]]:
+def packed(pieces: list[tuple[int, int]], counted: Counted, limit: int, overlap: int = 0) -> Iterator[tuple[int, int]]:
     """Neighbouring pieces joined into spans of at most ``limit`` tokens; a longer piece is cut at words.
 
     ``overlap`` is the number of tokens, in whole pieces, that a span repeats from the one before.
@@ -104,8 +102,9 @@ def by_sentences(
     pieces = list(sentences(document.text))
     paths = path_at(document)
     starts = [start for start, _ in paths]
-    spans = []
+    spans: list[Span] = []
     for start, end in packed(pieces, counted, limit, min(overlap, limit // 2)):
         place = bisect_right(starts, start)
-        spans.append(Span(start, end, paths[place - 1][1] if place else ()))
+        path = paths[place - 1][1] if place else ()
+        spans += [Span(*part, path) for part in counter.fitting(document.text, counted, start, end, limit)]
     return chunks(document, spans)

@@ -29,6 +29,8 @@ class _Section:
     headings: tuple[str, ...]
     bare: bool
     """Nothing but its heading."""
+    place: int
+    """Which slide or sheet it is on."""
 
 
 def by_structure(
@@ -52,16 +54,18 @@ def _sections(document: Document) -> Iterator[_Section]:
     """Sections in order; slides and sheets begin sections too."""
     text = document.text
     paths = dict(path_at(document))
-    cuts = {mark.start for mark in document.marks if mark.kind in ("heading", "slide", "sheet")}
-    begins = sorted({0, *cuts})
+    places = {mark.start for mark in document.marks if mark.kind in ("slide", "sheet")}
+    begins = sorted({0, *places, *paths})
+    place = 0
     path: tuple[str, ...] = ()
     for start, end in zip(begins, [*begins[1:], len(text)], strict=True):
         headed = start in paths
+        place += start in places
         path = paths.get(start, path)
         first, last = trimmed(text, start, end)
         if first < last:
             body = text[first:last].partition("\n")[2].strip("=- \t\r\n")
-            yield _Section(first, last, path, bare=headed and not body)
+            yield _Section(first, last, path, bare=headed and not body, place=place)
 
 
 def _groups(sections: list[_Section], cutter: _Cutter) -> Iterator[_Section]:
@@ -87,8 +91,8 @@ def _joined(first: _Section, second: _Section, cutter: _Cutter) -> _Section | No
     ):
         shared += 1
     below = shared == len(first.headings)
-    siblings = shared == len(second.headings) - 1
-    if not (below or siblings):
+    siblings = shared == len(second.headings) - 1 and (shared > 0 or len(first.headings) == 1)
+    if first.place != second.place or not (below or siblings):
         return None
     headings = second.headings if first.bare and below else first.headings[:shared]
     limit = cutter.limit(headings)
@@ -97,8 +101,11 @@ def _joined(first: _Section, second: _Section, cutter: _Cutter) -> _Section | No
         return None
     if cutter.counted.tokens(first.start, second.end) > limit:
         # A bare heading goes with the text below it, however long that is.
-        return _Section(first.start, second.end, headings, bare=False) if first.bare and below else None
-    return _Section(first.start, second.end, headings, bare=first.bare and second.bare and below)
+        if not (first.bare and below):
+            return None
+        return _Section(first.start, second.end, headings, bare=False, place=first.place)
+    bare = first.bare and second.bare and below
+    return _Section(first.start, second.end, headings, bare=bare, place=first.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +128,8 @@ class _Cutter:
         """The section's chunks."""
         limit = self.limit(section.headings)
         text, counted = self.document.text, self.counted
-        if self._fits(section.start, section.end, limit):
-            yield Span(section.start, section.end, section.headings)
+        if counted.tokens(section.start, section.end) <= limit:
+            yield from self._checked(section.start, section.end, limit, section.headings)
             return
         begun = end = -1
         markdown = self.document.media_type not in (PLAIN, CODE)
@@ -135,7 +142,7 @@ class _Cutter:
             begun, end = block.start, block.end
             if counted.tokens(begun, end) > limit:
                 *whole, (begun, end) = self._pieces(block, limit)
-                for number, (start, stop) in enumerate([*whole]):
+                for number, (start, stop) in enumerate(whole):
                     yield from self._checked(start, stop, limit, self._headings(section, block, number))
                 if block.kind != "paragraph":
                     yield from self._checked(begun, end, limit, self._headings(section, block, len(whole)))
@@ -161,20 +168,6 @@ class _Cutter:
         header = table_header(self.document.text, block) if block.kind == "table" and number else ""
         return (*section.headings, header) if header else section.headings
 
-    def _fits(self, start: int, end: int, limit: int) -> bool:
-        tokens = self.counted.tokens(start, end)
-        return tokens <= limit and self.counter.within(self.document.text[start:end], tokens, limit)
-
     def _checked(self, start: int, end: int, limit: int, headings: tuple[str, ...]) -> Iterator[Span]:
-        """The span, cut in two as often as the tokenizer itself finds it too long."""
-        words = self.counted.tokens(start, end)
-        if words <= 1 or self._fits(start, end, limit):
-            yield Span(start, end, headings)
-            return
-        middle = self.counted.fit(start, end, max(1, words // 2))
-        following = self.counted.next_word(middle)
-        if following is None or following >= end:
-            yield Span(start, end, headings)
-            return
-        yield from self._checked(start, middle, limit, headings)
-        yield from self._checked(following, end, limit, headings)
+        for first, last in self.counter.fitting(self.document.text, self.counted, start, end, limit):
+            yield Span(first, last, headings)

@@ -24,7 +24,8 @@ def by_tokens(
     while start is not None:
         end = counted.fit(start, length, limit)
         place = bisect_right(starts, start)
-        spans.append(Span(start, end, paths[place - 1][1] if place else ()))
+        path = paths[place - 1][1] if place else ()
+        spans += [Span(*part, path) for part in counter.fitting(document.text, counted, start, end, limit)]
         following = counted.next_word(end)
         if following is None:
             break

@@ -28,7 +28,7 @@ else:
 
 pytestmark = pytest.mark.anyio
 
-LONG = "A sentence of some length that is here to fill the text. " * 30
+LONG = " ".join(f"Sentence {i} is here to fill the text." for i in range(40))
 
 
 async def test_first_and_second_run(bench: Bench) -> None:

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -111,7 +110,7 @@ def disturbed(docs: Path, kept: set[int], chance: random.Random) -> None:
                 kept.add(number)
 
 
-def crash(tmp_path: Path, kills: int, seed: int, *, edits: bool) -> None:
+def crash(tmp_path: Path, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     docs, state, log = tmp_path / "docs", tmp_path / "state", tmp_path / "log"
     docs.mkdir()
@@ -127,10 +126,7 @@ def crash(tmp_path: Path, kills: int, seed: int, *, edits: bool) -> None:
         else:
             for number in chance.sample(sorted(kept), min(len(kept), 120)):
                 write(docs, number, version=rounds + 10)
-        if edits:
-            disturbed(docs, kept, chance)
-        if not edits and rounds % 20 == 0:
-            state, log = tmp_path / f"state{rounds}", tmp_path / f"log{rounds}"
+        disturbed(docs, kept, chance)
     last = run(docs, state, log=log)
     assert last.documents == len(kept)
     undisturbed = tmp_path / "undisturbed"
@@ -175,14 +171,13 @@ def assert_at_most_one_batch_lost(state: Path, log: Path, kills: int) -> None:
     built.index.close()
 
 
-@pytest.mark.parametrize("seed", [7])
-def test_edited_deleted_and_reverted_between_kills(tmp_path: Path, seed: int) -> None:
-    crash(tmp_path, kills=5, seed=seed, edits=True)
+def test_edited_deleted_and_reverted_between_kills(tmp_path: Path) -> None:
+    crash(tmp_path, kills=4, seed=7)
 
 
 @pytest.mark.slow
 def test_two_hundred_kills(tmp_path: Path) -> None:
-    crash(tmp_path, kills=200, seed=int(os.environ.get("ASSAY_CRASH_SEED", "11")), edits=True)
+    crash(tmp_path, kills=200, seed=int(os.environ.get("ASSAY_CRASH_SEED", "11")))
 
 
 def main() -> None:
@@ -191,7 +186,6 @@ def main() -> None:
     docs, state, log = map(Path, sys.argv[1:])
     state.mkdir(exist_ok=True)
     run(docs, state, log=log, pause=PAUSE)
-    time.sleep(0)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from assay.errors import ModelUnavailable, StreamBroken
-from assay.models.chat import Finished, TextDelta, Usage
+from assay.errors import ModelError, ModelUnavailable, StreamBroken
+from assay.models.chat import ChatEvent, Finished, TextDelta, Usage
 from assay.models.fallback import FallbackModel
 from assay.models.providers import ProviderModel
 from assay.models.retrying import Backoff, RetryingModel
@@ -24,7 +24,7 @@ class TestScriptedModel(ChatConformance):
     @asynccontextmanager
     async def saying(self, pieces: Sequence[str]) -> AsyncIterator[Trial]:
         text = "".join(pieces)
-        events = [*map(TextDelta, pieces), Finished(text, (), Usage(3, 4), "scripted", "stop")]
+        events: list[ChatEvent] = [*map(TextDelta, pieces), Finished(text, (), Usage(3, 4), "scripted", "stop")]
         yield Trial(ScriptedModel([events]))
 
     @asynccontextmanager
@@ -33,8 +33,9 @@ class TestScriptedModel(ChatConformance):
 
     @asynccontextmanager
     async def breaking(self, pieces: Sequence[str]) -> AsyncIterator[Trial]:
-        broken = StreamBroken("cut", model="scripted:model")
-        yield Trial(ScriptedModel([[*map(TextDelta, pieces), broken]]))
+        events: list[ChatEvent | ModelError] = list(map(TextDelta, pieces))
+        events.append(StreamBroken("cut", model="scripted:model"))
+        yield Trial(ScriptedModel([events]))
 
     @asynccontextmanager
     async def endless(self) -> AsyncIterator[Trial]:
@@ -56,8 +57,7 @@ class TestProviderModel(ChatConformance):
 
             async def stopped() -> bool:
                 with anyio.move_on_after(5):
-                    while not server.received[-1].disconnected:
-                        await anyio.sleep(0.01)
+                    await server.received[-1].gone.wait()
                 return server.received[-1].disconnected
 
             yield Trial(ProviderModel(self.uses, base_url=server.base_url), stopped)

@@ -40,9 +40,13 @@ async def test_no_change_after_something_was_shown() -> None:
     first = broken(StreamBroken("cut", model="a"), TextDelta("Half"))
     second = ScriptedModel(["two"])
     shown = []
-    with pytest.raises(StreamBroken):
+
+    async def read() -> None:
         async for event in FallbackModel([first, second]).stream(ASK):
             shown.append(event)
+
+    with pytest.raises(StreamBroken):
+        await read()
     assert shown == [TextDelta("Half")]
     assert second.requests == []
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.documents import Chunk
+from assay.models.embedding import Matrix
 from assay.models.late_interaction import LateInteraction, maxsim, words
 from assay.models.minilm import MiniLM
 from assay.models.token_vectors import TokenVectors
@@ -17,9 +18,9 @@ from assay.models.token_vectors import TokenVectors
 pytestmark = pytest.mark.anyio
 
 
-def unit(rows: int, seed: int) -> np.ndarray:  # type: ignore[type-arg]
-    found = np.random.default_rng(seed).standard_normal((rows, 16)).astype(np.float32)
-    return found / np.linalg.norm(found, axis=1, keepdims=True)
+def unit(rows: int, seed: int) -> Matrix:
+    found = np.random.default_rng(seed).standard_normal((rows, 16))
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
 
 def chunk(text: str, title: str = "") -> Chunk:
@@ -51,7 +52,7 @@ def test_nothing_is_worth_nothing() -> None:
 def test_pieces_find_their_words() -> None:
     text = "un-tokenizable Grüße!"
     offsets = ((0, 2), (2, 3), (3, 8), (8, 14), (15, 20), (20, 21))
-    found = TokenVectors(text, ("",) * 6, offsets, np.zeros((6, 16), np.float32))
+    found = TokenVectors(text, ("",) * 6, offsets, np.zeros((6, 16), np.float32), np.zeros(16, np.float32))
     assert words(found) == ["un", "-", "tokenizable", "tokenizable", "Grüße", "!"]
 
 

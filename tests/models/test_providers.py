@@ -41,13 +41,17 @@ async def ask(model: ProviderModel, request: Request = ASK) -> list[ChatEvent]:
     return [event async for event in model.stream(request)]
 
 
-async def fail(reply: Reply, *, timeout: float = 20.0, uses: str = "m") -> tuple[ModelError, list[ChatEvent]]:
+async def fail(reply: Reply, *, patience: float = 20.0, uses: str = "m") -> tuple[ModelError, list[ChatEvent]]:
     """The error that a reply becomes, and what was shown before it."""
     shown: list[ChatEvent] = []
+
+    async def read(base_url: str) -> None:
+        async for event in ProviderModel(uses, base_url=base_url, timeout=patience).stream(ASK):
+            shown.append(event)
+
     async with ModelServer([reply]) as server:
         with pytest.raises(ModelError) as caught:
-            async for event in ProviderModel(uses, base_url=server.base_url, timeout=timeout).stream(ASK):
-                shown.append(event)
+            await read(server.base_url)
     assert len(server.received) == 1, "nothing below us may retry"
     message = str(caught.value)
     assert "\n" not in message
@@ -106,10 +110,25 @@ async def test_the_responses_api_is_cut_alike(how: str) -> None:
     assert len(shown) == 2
 
 
+async def test_other_providers_of_the_same_protocol_are_cut_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ModelServer([Cut(("One",), "unfinished")]) as server:
+        monkeypatch.setenv("OLLAMA_BASE_URL", server.base_url)
+        with pytest.raises(StreamBroken):
+            await ask(ProviderModel("ollama:m"))
+
+
+def test_no_variable_sends_questions_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI", "ANTHROPIC"):
+        monkeypatch.setenv(f"{name}_API_KEY", KEY)
+        monkeypatch.setenv(f"{name}_BASE_URL", "http://elsewhere.example/v1")
+    for uses in ("openai:gpt-5-mini", "openai-chat:gpt-5-mini", "anthropic:claude-sonnet-4-5"):
+        assert "elsewhere" not in str(ProviderModel(uses)._model.base_url)
+
+
 async def test_silence_ends_in_a_timeout() -> None:
-    error, _ = await fail(Hang(), timeout=0.2)
+    error, _ = await fail(Hang(), patience=0.2)
     assert isinstance(error, ModelTimeout)
-    error, shown = await fail(Say("", ["a ", "b "], pause=30), timeout=0.3)
+    error, shown = await fail(Say("", ["a ", "b "], pause=30), patience=0.3)
     assert isinstance(error, ModelTimeout)
     assert isinstance(shown[0], TextDelta)
 
@@ -176,12 +195,13 @@ def test_a_missing_key_is_told_before_any_request(monkeypatch: pytest.MonkeyPatc
             ProviderModel(uses)
 
 
-def test_no_key_of_openai_goes_to_another_server(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("uses", ["m", "openai:m", "openai-responses:m"])
+def test_no_key_of_openai_goes_to_another_server(uses: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
     async def run() -> None:
         async with ModelServer([Say("yes")]) as server:
-            await ask(ProviderModel("m", base_url=server.base_url))
+            await ask(ProviderModel(uses, base_url=server.base_url))
         assert KEY not in server.received[0].headers.get("authorization", "")
 
     anyio.run(run)
@@ -268,6 +288,12 @@ async def test_the_end_tells_everything() -> None:
     assert final.reason == "tool_call"
     assert final.cost == pytest.approx((40 * 1.0 + 60 * 0.1 + 20 * 10) / 1e6)
     assert model.window == 4096
+
+
+async def test_half_a_character_does_not_stop_a_question() -> None:
+    async with ModelServer([Say("ok")]) as server:
+        await ask(ProviderModel("m", base_url=server.base_url), Request((User("broken \ud800 half"),)))
+    assert server.received[0].body["messages"][0]["content"] == "broken ? half"
 
 
 async def test_a_length_stop_is_an_answer() -> None:

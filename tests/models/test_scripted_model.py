@@ -31,7 +31,7 @@ async def test_it_follows_its_script() -> None:
 
 
 async def test_a_function_answers_what_is_asked() -> None:
-    model = ScriptedModel(lambda request: request.messages[-1].text.upper())  # type: ignore[union-attr]
+    model = ScriptedModel(lambda request: request.messages[-1].text.upper())
     final = [event async for event in model.stream(Request((User("why?"),)))][-1]
     assert isinstance(final, Finished)
     assert final.text == "WHY?"

@@ -9,8 +9,17 @@ import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_ai.exceptions import UnexpectedModelBehavior, UserError
 
-from assay.errors import ContextTooLong, InvalidOutput, ModelError, ModelTimeout, ModelUnavailable, StreamBroken
+from assay.errors import (
+    ContextTooLong,
+    InvalidOutput,
+    ModelError,
+    ModelRefusedRequest,
+    ModelTimeout,
+    ModelUnavailable,
+    StreamBroken,
+)
 from assay.models.translate import retry_after, translate
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -48,6 +57,8 @@ def test_retry_after(headers: dict[str, str] | None, seconds: float | None) -> N
         (httpx2.RemoteProtocolError("peer closed connection"), True, StreamBroken),
         (ConnectionResetError(), True, StreamBroken),
         (ConnectionResetError(), False, ModelUnavailable),
+        (UserError("no such setting"), False, ModelRefusedRequest),
+        (UnexpectedModelBehavior("empty"), True, InvalidOutput),
         (RuntimeError("what is this?"), False, InvalidOutput),
     ],
 )

@@ -87,7 +87,8 @@ def _table(draw: st.DrawFn, text: Written, name: str) -> None:
     below = draw(st.lists(_KEYS, max_size=2))
     path: KeyPath = (name, *below)
     spelled = [_key(draw, part) for part in (name, *below)]
-    header = draw(st.sampled_from(["[{}]", "[ {} ]", "  [{}]"])).format(draw(st.sampled_from([".", " . "])).join(spelled))
+    dot = draw(st.sampled_from([".", " . "]))
+    header = draw(st.sampled_from(["[{}]", "[ {} ]", "  [{}]"])).format(dot.join(spelled))
     line = len(text.lines) + 1
     for depth in range(1, len(path) + 1):
         text.places.setdefault(path[:depth], line)

@@ -7,7 +7,7 @@ document did not pass is the one that lost it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from assay import traces
@@ -65,7 +65,7 @@ class Finding:
 
     document: str
     stage: Stage
-    detail: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,12 @@ class Attribution:
     """The stage to mend first: the earliest that lost a relevant document; and each document's own."""
 
     stage: Stage
-    detail: str
+    sentence: str
     findings: tuple[Finding, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +106,25 @@ def attribute(trace: Trace, relevant: Sequence[str], corpus: Corpus) -> Attribut
         spans.read_checks(trace),
         spans.read_cited(trace),
     )
+    searched = spans.last_span(trace, spans.RETRIEVE)
+    if searched and not searched.error and facts.candidates is None:
+        raise InputError("this trace holds no hits: content recording was off when it was made")
     findings = tuple(_finding(document, facts, corpus) for document in dict.fromkeys(relevant))
     first = min(findings, key=lambda finding: ORDER.index(finding.stage))
-    return Attribution(first.stage, first.detail, findings)
+    return Attribution(first.stage, first.sentence, findings)
 
 
 def _finding(document: str, facts: _Facts, corpus: Corpus) -> Finding:
     if document in facts.cited:
         return Finding(document, "none", "the answer cites it; if it is wrong still, the fault is in what was written")
-    for step in (_ingested, _retrieved, _assembled, _generated):
-        if found := step(document, facts, corpus):
-            return Finding(document, *found)
+    loss = (
+        _ingested(document, facts, corpus)
+        or _retrieved(document, facts)
+        or _assembled(document, facts)
+        or _generated(document, facts)
+    )
+    if loss:
+        return Finding(document, *loss)
     return Finding(document, "generation", "it was in the context and no sentence of the answer rests on it")
 
 
@@ -138,20 +150,19 @@ def _ingested(document: str, facts: _Facts, corpus: Corpus) -> _Loss:
     return None
 
 
-def _retrieved(document: str, facts: _Facts, corpus: Corpus) -> _Loss:
+def _retrieved(document: str, facts: _Facts) -> _Loss:
     failed = spans.last_span(facts.trace, spans.RETRIEVE)
     if failed and failed.error:
         return "recall", f"the search failed: {failed.error}"
     if failed is None:
         return "generation", f"nothing was searched for: {_why_abstained(facts.trace)}"
-    if facts.candidates is None:
-        raise InputError("this trace holds no hits: content recording was off when it was made")
-    of = [candidate for candidate in facts.candidates if candidate.document == document]
+    candidates = facts.candidates or ()
+    of = [candidate for candidate in candidates if candidate.document == document]
     if not of:
-        return "recall", f"none of its chunks was among the {_n(facts.candidates, 'candidate')}"
+        return "recall", f"none of its chunks was among the {_n(candidates, 'candidate')}"
     if any(candidate.kept for candidate in of):
         return None
-    return _cut(of, facts.candidates)
+    return _cut(of, candidates)
 
 
 def _cut(of: Sequence[Ranked], candidates: Sequence[Ranked]) -> tuple[Stage, str]:
@@ -174,7 +185,7 @@ def _cut(of: Sequence[Ranked], candidates: Sequence[Ranked]) -> tuple[Stage, str
     return "recall", f"the gold chunk was {end}"
 
 
-def _assembled(document: str, facts: _Facts, corpus: Corpus) -> _Loss:
+def _assembled(document: str, facts: _Facts) -> _Loss:
     span = spans.last_span(facts.trace, spans.ASSEMBLE)
     if span and span.error:
         return "context budget", f"the context could not be assembled: {span.error}"
@@ -189,7 +200,7 @@ def _assembled(document: str, facts: _Facts, corpus: Corpus) -> _Loss:
     return "context budget", f"the gold chunk was cut by the budget: {reason}"
 
 
-def _generated(document: str, facts: _Facts, corpus: Corpus) -> _Loss:
+def _generated(document: str, facts: _Facts) -> _Loss:
     numbers = {passage.number for passage in facts.passages or () if passage.document == document}
     span = spans.last_span(facts.trace, spans.GENERATE)
     if span is None:

@@ -111,7 +111,7 @@ def wanted(question: str) -> Wanted:
     return Wanted.OPEN
 
 
-def statements(question: str, passages: Sequence[Passage], weigh: Weights, limit: int = 64) -> tuple[Statement, ...]:
+def statements(question: str, passages: Sequence[Passage], weigh: Weights, limit: int = 24) -> tuple[Statement, ...]:
     """The sentences of `passages` worth encoding, in reading order, at most `limit`.
 
     Headings are never statements. Beyond the limit those with the least coverage of the question's

@@ -7,7 +7,6 @@ items, rows and code keep their form. It cannot say what is not there.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from itertools import pairwise
 
 from assay.answering.events import Question
 from assay.answering.evidence import MAX_SENTENCES, MIN_PROBABILITY, Statement, choose
@@ -50,9 +49,10 @@ class ExtractiveWriter:
         """One delta for each sentence, its marker included."""
         odds = [passage.logit for passage in reading.passages]
         chosen = choose(reading.evidence, odds, at_least=self._at_least, at_most=self._at_most)
-        gaps = ["", *(_gap(before, after) for before, after in pairwise(chosen))]
-        for gap, statement in zip(gaps, chosen, strict=True):
-            yield TextDelta(gap + _said(statement))
+        before: Statement | None = None
+        for statement in chosen:
+            yield TextDelta((_gap(before, statement) if before else "") + _said(statement))
+            before = statement
         yield Written(IDENTITY, Usage(), 0.0)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from typing import cast
 
 from assay.answering.events import Question, Turn
 from assay.answering.prompt import Prompt, render
 from assay.answering.reading import Reading
 from assay.answering.writer import Asked, WriterEvent, Written
 from assay.errors import StreamBroken
-from assay.models.chat import ChatEvent, ChatModel, Finished, Request, TextDelta
+from assay.models.chat import ChatModel, Finished, Request, TextDelta
+from assay.models.streams import closing
 
 HISTORY_TOKENS = 1_000
 
@@ -53,9 +52,7 @@ class PromptedWriter:
         )
         yield Asked(messages, self._temperature, self._max_tokens)
         request = Request(messages, self._temperature, self._max_tokens, seed=self._seed)
-        # The port promises an iterator that can be closed: an async generator in every adapter.
-        stream = cast("AsyncGenerator[ChatEvent, None]", self._model.stream(request))
-        async with aclosing(stream) as events:
+        async with closing(self._model.stream(request)) as events:
             async for event in events:
                 match event:
                     case TextDelta():

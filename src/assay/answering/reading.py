@@ -22,7 +22,8 @@ CountWords: TypeAlias = Callable[[Sequence[str]], tuple[int, Mapping[str, int]]]
 ReadVectors: TypeAlias = Callable[[Sequence[str]], Matrix]
 """The unit vectors of chunks by id: ``Index.vectors``. Blocks."""
 
-STATEMENTS = 40
+STATEMENTS = 24
+"""Sentences that are embedded for a question; more than doubles the cost and gains nothing (clapnq, top 8)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ _EVIDENCE = (
     r"(?:passages?|context|documents?|documentation|sources?|texts?|excerpts?|information|materials?|evidence)"
     r"(?: (?:that (?:was|were|is|are) )?(?:given|provided|available|supplied|above|here))?"
 )
-_ABLE = r"(?:can ?not|can['’]t|could ?n[o'’]?t|could not|am (?:not able|unable)|was (?:not able|unable)|are (?:not able|unable)|do(?: not|n['’]t))"
+_ABLE = r"(?:can ?not|can['’]t|could ?n[o'’]?t|could not|(?:am|was|are) (?:not able|unable)|do(?: not|n['’]t))"
 _PATTERNS = (
     rf"(?:i['’]?m |i am |we are )?(?:sorry|afraid)\b.*\b(?:i|we) {_ABLE}\b",
     rf"(?:i|we) {_ABLE}(?: to)? (?:answer|find|locate|determine|tell|say|help|provide|know|have|see|confirm|verify)\b",
@@ -26,7 +26,8 @@ _PATTERNS = (
     r"(?:do(?:es)?(?: not|n['’]t)|did(?: not|n['’]t)|do(?:es)? not seem to|lacks?|is not|are not|isn['’]t|fails? to) ?"
     r"(?:\w+ ){0,2}(?:answer|contain|mention|provide|say|state|include|specify|cover|discuss|address|have|give|"
     r"describe|enough|sufficient|explicitly|information|reveal|indicate|clear|relevant)\b",
-    rf"(?:unfortunately,? |however,? )?none of {_EVIDENCE} (?:answers?|mentions?|contains?|says?|states?|provides?|covers?)\b",
+    rf"(?:unfortunately,? |however,? )?none of {_EVIDENCE} "
+    r"(?:answers?|mentions?|contains?|says?|states?|provides?|covers?)\b",
     rf"(?:the |an )?(?:answer|question|information|that|this|it)\b.{{0,80}}\b(?:is|was|are) "
     rf"(?:not|n['’]t|neither|nowhere) (?:\w+ )?(?:in|answered|found|mentioned|provided|given|contained|stated|"
     rf"specified|available|present|covered|addressed|discussed|included)\b.{{0,40}}\b{_EVIDENCE}",

@@ -78,6 +78,8 @@ _STARTERS = _listed("""the a an this that these those it its he she they we you 
     moreover furthermore but and or so yet to both each some many most all one two no not what who
     where why how which according""")
 _BEFORE_NUMBERS = _listed("no c b d r fl jan feb mar apr jun jul aug sep sept oct nov dec")
+# No line ends by its author's will on one of these.
+_DANGLING = _listed("a an the of to in on at by for from with and or but as is are was were be that which than")
 _MEDIAL = frozenset(",;:")
 # Below this many characters a line is taken to end by its author's will, not by wrapping.
 _WRAP = 50
@@ -138,7 +140,10 @@ def _wrapped(text: str, at: int) -> bool:
     """Whether the line that starts at `at` continues the sentence of the line before it."""
     before = text.rfind("\n", 0, at - 1) + 1
     first = text[at : at + 80].lstrip()[:1]
-    return first.islower() or at - before > _WRAP
+    if first.islower() or at - before > _WRAP:
+        return True
+    line = text[before:at].rstrip()
+    return line.endswith(",") or line.rpartition(" ")[2] in _DANGLING
 
 
 def _fence_end(text: str, at: int, fence: str) -> int:

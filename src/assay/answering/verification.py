@@ -77,9 +77,11 @@ class Verifier:
         if not terms(claim):
             return None
         if number not in self._grounds:
-            self._grounds[number] = ground(passage.text)
+            self._grounds[number] = ground(passage.text, about=passage.label)
         found = support(claim, self._grounds[number], self._reading.weigh, question=self._reading.question)
-        return _supported(passage, *found.span, found.probability) if found.span else None
+        if found.span is None:
+            return None
+        return _supported(passage, *found.span, 0.0 if found.vetoed else found.probability)
 
     def _verbatim(self, claim: str, passage: Passage) -> tuple[int, int] | None:
         """The whole sentence of the passage that the claim repeats; a part of one may mean something else."""

@@ -18,7 +18,7 @@ def register(cli: typer.Typer) -> None:
     cli.command()(chat)
     cli.command()(why)
     calibrate = typer.Typer(no_args_is_help=True, help="Fit thresholds on your own cases.")
-    calibrate.command("abstention")(calibrate_abstention)
+    calibrate.command("abstention")(abstention)
     cli.add_typer(calibrate, name="calibrate")
 
 
@@ -62,10 +62,12 @@ def ask(
         finally:
             await application.close()
         if timings and not as_json and not batch:
+            from assay.releases.inspection import opened_traces
             from assay.tracing.tree import lines as tree
 
-            for text in tree(project.traces().get(answer.trace)):
-                out.print(text, markup=False, style="dim")
+            with opened_traces(project) as traces:
+                for text in tree(traces.get(answer.trace)):
+                    out.print(text, markup=False, style="dim")
         return abstained and not batch
 
     if anyio.run(run):
@@ -114,10 +116,10 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Name the stage that lost the relevant documents: parse, chunk, access, recall, … or citation check."""
-    from assay.releases.build import attribute
+    from assay.releases.inspection import why as attributed
     from assay.releases.project import Project
 
-    found = attribute(Project.load(file), trace, relevant)
+    found = attributed(Project.load(file), trace, relevant)
     if as_json:
         emit(found.as_dict())
         return
@@ -125,7 +127,7 @@ def why(
     out.print(found.sentence, markup=False)
 
 
-def calibrate_abstention(
+def abstention(
     dataset: Annotated[Path, typer.Option("--dataset", help="Cases as JSONL, with `answerable` and `relevant`.")],
     max_error: Annotated[
         float, typer.Option(min=0, max=1, help="Largest share of wrong answers among those given.")
@@ -138,16 +140,17 @@ def calibrate_abstention(
     import anyio
 
     from assay.cli.tables import calibration_lines
-    from assay.releases.build import calibrate, keep_calibration
+    from assay.releases.calibrating import as_dict, calibrate_abstention, keep
     from assay.releases.project import Project
 
     project = Project.load(file)
-    fitted = anyio.run(calibrate, project, dataset, max_error)
-    written = None if dry_run else keep_calibration(project, fitted)
+    fitted = anyio.run(calibrate_abstention, project, dataset, max_error)
+    if not as_json:
+        for line in calibration_lines(fitted):
+            out.print(line, markup=False)
+    written = None if dry_run else keep(project, fitted)
     if as_json:
-        emit(fitted.as_dict() | {"written": str(written) if written else None})
+        emit(as_dict(fitted) | {"written": str(written) if written else None})
         return
-    for line in calibration_lines(fitted):
-        out.print(line)
     if written:
         out.print(f"wrote {written}", markup=False)

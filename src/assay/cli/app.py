@@ -36,7 +36,8 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 def main() -> None:
     """Run a command line. Exits 0 when all went well, 1 where a check found something, 2 for an error."""
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        result = cli(standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)

@@ -31,7 +31,7 @@ def ingest(
     import anyio
 
     from assay.cli.progress import IngestProgress
-    from assay.releases.build import open_ingestion
+    from assay.releases.ingesting import open_ingestion
     from assay.releases.project import Project
 
     with (
@@ -55,9 +55,10 @@ def ingest(
 def status(file: File = None, as_json: AsJson = False) -> None:
     """Say what is indexed, and what failed and why."""
     from assay.cli.tables import status_lines
+    from assay.releases.inspection import status as state_of
     from assay.releases.project import Project
 
-    state = Project.load(file).status()
+    state = state_of(Project.load(file))
     if as_json:
         emit(state.as_dict())
         return
@@ -74,7 +75,7 @@ def index_verify(
     import anyio
 
     from assay.cli.tables import verification_lines
-    from assay.releases.build import open_ingestion
+    from assay.releases.ingesting import open_ingestion
     from assay.releases.project import Project
 
     with open_ingestion(Project.load(file)) as ingestion:
@@ -84,8 +85,7 @@ def index_verify(
                 for line in verification_lines(found):
                     err.print(line)
                 note("repairing")
-            anyio.run(ingestion.repair, found)
-            found = anyio.run(ingestion.verify)
+            found = anyio.run(ingestion.repair, found)
     if as_json:
         emit(found.as_dict())
     else:
@@ -97,9 +97,10 @@ def index_verify(
 def index_list(file: File = None, as_json: AsJson = False) -> None:
     """List the indexes that exist: one for each chunker and embedder that was used."""
     from assay.cli.tables import index_table
+    from assay.releases.inspection import indexes
     from assay.releases.project import Project
 
-    found = Project.load(file).indexes()
+    found = indexes(Project.load(file))
     if as_json:
         emit([index.as_dict() for index in found])
         return
@@ -111,7 +112,7 @@ def index_drop(
     file: File = None,
 ) -> None:
     """Delete an index that is no longer in use."""
-    from assay.releases.build import drop_index
+    from assay.releases.inspection import drop_index
     from assay.releases.project import Project
 
     drop_index(Project.load(file), index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -27,12 +28,14 @@ def trace_list(
 ) -> None:
     """List recorded traces."""
     from assay.cli.tables import trace_table
+    from assay.releases.inspection import opened_traces
     from assay.releases.project import Project
 
-    found = Project.load(file).traces().list(limit, release=release or None, failed=failed or None)
+    with opened_traces(Project.load(file)) as traces:
+        found = traces.list(limit, release=release or None, failed=failed or None)
     if as_json:
         for summary in found:
-            emit(summary.as_dict())
+            emit(asdict(summary))
         return
     out.print(trace_table(found))
 
@@ -43,10 +46,12 @@ def trace_show(
     as_json: AsJson = False,
 ) -> None:
     """Show a trace as a tree with durations."""
+    from assay.releases.inspection import opened_traces
     from assay.releases.project import Project
     from assay.tracing.tree import as_dict, lines
 
-    found = Project.load(file).traces().get(trace)
+    with opened_traces(Project.load(file)) as traces:
+        found = traces.get(trace)
     if as_json:
         emit(as_dict(found))
         return

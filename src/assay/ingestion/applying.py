@@ -11,7 +11,8 @@ from assay.digest import Digest
 from assay.documents import Chunk, Document
 from assay.errors import InputError
 from assay.ingestion.embedding import Embedding, embedded_text, text_digest
-from assay.ingestion.ledger import Intent, Ledger, State
+from assay.ingestion.ledger import Ledger
+from assay.ingestion.rows import Intent, State
 from assay.ingestion.sources import Item
 from assay.stores.index import Change, Entry, Index, Vector
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Boolean,
@@ -33,9 +32,10 @@ from sqlalchemy import (
 from assay.digest import Digest
 from assay.ingestion.recipe import Recipe
 from assay.ingestion.report import Failure
+from assay.ingestion.rows import IndexRow, Intent, State
 from assay.stores.database import Database, insert_missing, schema
 
-Status: TypeAlias = Literal["pending", "indexed", "failed"]
+__all__ = ["IndexRow", "Intent", "Ledger", "State"]
 
 _T = TypeVar("_T")
 _SCHEMA = schema("ledger", 1)
@@ -63,43 +63,6 @@ _DOCUMENTS = Table(
     Column("chunks", String, nullable=False),
     Column("updated", String, nullable=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """An index: ``building`` until an ingestion has run to its end. At most one is active: it is asked."""
-
-    id: str
-    recipe: Recipe
-    status: Literal["building", "complete"]
-    active: bool
-    created: str
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the ledger knows of a document. ``fingerprint`` and ``digest`` are empty when it never was read."""
-
-    document: str
-    source: str
-    uri: str
-    fingerprint: str
-    digest: str
-    status: Status
-    error: str
-    entries: int
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """A document that is about to be applied; ``chunks`` pairs each chunk's id with its vector's name."""
-
-    document: str
-    source: str
-    uri: str
-    fingerprint: Digest
-    digest: Digest
-    chunks: tuple[tuple[str, Digest], ...]
 
 
 class Ledger:

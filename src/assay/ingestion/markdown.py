@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from assay.documents import Mark
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?")
+_LONGEST = 1_000
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _NOT_HEADING = re.compile(r"\s*([>|]|[-*+][ \t]|\d+[.)][ \t]|    )")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
@@ -36,7 +37,7 @@ def headings(text: str) -> tuple[Mark, ...]:
         if inside:
             previous = (start, "")
         elif (found := _ATX.fullmatch(line)) is not None:
-            if label := plain(found[2] or ""):
+            if label := plain(_unclosed(found[2] or "")):
                 marks.append(Mark(start, "heading", label, len(found[1])))
             previous = (start, "")
         elif (under := _UNDERLINE.fullmatch(line)) and _may_be_heading(previous[1]):
@@ -85,7 +86,14 @@ def front_matter(text: str) -> tuple[int, str]:
 
 def plain(label: str) -> str:
     """A heading as it reads, without the commonest inline marks."""
-    return _MARKUP.sub("", _LINK.sub(r"\1", label)).strip().strip("#").strip()
+    return _MARKUP.sub("", _LINK.sub(r"\1", label[:_LONGEST])).strip()
+
+
+def _unclosed(label: str) -> str:
+    """A heading without the hashes that may close it."""
+    label = label.strip()
+    opened = label.rstrip("#")
+    return opened.strip() if not opened or opened[-1] in " \t" else label
 
 
 def _may_be_heading(line: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from assay.ingestion.ledger import State
+from assay.ingestion.rows import State
 from assay.ingestion.sources import Item, Source, Unreadable
 from assay.ingestion.walking import walk
 

@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias
 from anyio import to_thread
 
 from assay.ingestion.ingest import Pipeline, ingest
-from assay.ingestion.ledger import Ledger, State
+from assay.ingestion.ledger import Ledger
 from assay.ingestion.report import Watcher
+from assay.ingestion.rows import State
 from assay.ingestion.sources import Item, Source, Unreadable
 from assay.ingestion.walking import walk
 from assay.stores.index import Change, Index, Inventory

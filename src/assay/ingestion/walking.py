@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -50,22 +51,21 @@ def count(sources: Sequence[Source]) -> int:
     """About how many items there are, without reading files; JSONL counts its lines."""
     total = 0
     for source in sources:
-        places: Iterable[tuple[Path, str] | Unreadable]
-        places = files(source) if source.path.is_dir() else [(source.path, source.path.name)]
-        for place in places:
-            if isinstance(place, Unreadable):
-                continue
-            lined = media_type(place[1]) == JSONL or source.kind == "jsonl"
-            total += _lines(place[0]) if lined else 1
+        # What cannot be opened is reported by the walk; here it only counts for nothing.
+        with suppress(OSError):
+            places: Iterable[tuple[Path, str] | Unreadable]
+            places = files(source) if source.path.is_dir() else [(source.path, source.path.name)]
+            for place in places:
+                if isinstance(place, Unreadable):
+                    continue
+                lined = media_type(place[1]) == JSONL or source.kind == "jsonl"
+                total += _lines(place[0]) if lined else 1
     return total
 
 
 def _lines(path: Path) -> int:
-    try:
-        with path.open("rb") as lines:
-            return sum(block.count(b"\n") for block in iter(partial(lines.read, 1 << 20), b""))
-    except OSError:
-        return 0
+    with path.open("rb") as lines:
+        return sum(block.count(b"\n") for block in iter(partial(lines.read, 1 << 20), b""))
 
 
 def _whole(source: Source, error: str) -> Unreadable:

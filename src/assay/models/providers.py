@@ -18,7 +18,7 @@ from pydantic_ai.models import Model, StreamedResponse
 from assay.errors import ContentFiltered, InvalidOutput, ModelError, StreamBroken
 from assay.messages import ToolCall
 from assay.models.chat import ChatEvent, Finished, ReasoningDelta, Request, TextDelta, Usage
-from assay.models.connection import address, connect
+from assay.models.connection import address, connect, key_name
 from assay.models.conversation import check_options, to_history, to_parameters, to_settings
 from assay.models.keys import read_key
 from assay.models.prices import Price, cost
@@ -56,8 +56,8 @@ class ProviderModel:
         self._address = address(uses, base_url)
         self._options = dict(options or {})
         check_options(self._options)
-        self._key_name = api_key_env
-        self._key = read_key(api_key_env, self.identity)
+        self._key_name = key_name(self._address, api_key_env)
+        self._key = read_key(self._key_name, self.identity)
         self._temperature, self._max_tokens, self._timeout = temperature, max_tokens, timeout
         self._price = price
         self._counter = counter or counter_for(self._address.provider, self._address.model)

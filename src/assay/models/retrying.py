@@ -75,8 +75,9 @@ class RetryingModel:
         while True:
             shown = False
             try:
-                async with closing(self._model.stream(request)) as events:
-                    async for event in self._within(events, began):
+                stream = self._model.stream(request)
+                async with closing(stream), closing(self._within(stream, began)) as events:
+                    async for event in events:
                         shown = shown or not isinstance(event, Finished)
                         yield event
                 return

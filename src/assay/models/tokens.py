@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.errors import InputError, PluginError
+from assay.models.sayable import sayable
 
 OPENAI = frozenset({"openai", "openai-chat", "openai-responses", "azure", "azure-responses"})
 
@@ -58,7 +59,7 @@ def openai_counter(model: str) -> TokenCounter:
             "counting OpenAI's tokens exactly needs the package 'bpe-openai': pip install 'assay[tokens]'"
         ) from error
     encode = bpe_openai.get_encoding(name).encode_ordinary
-    return TokenCounter(f"bpe-openai:{name}", lambda text: len(encode(text)), exact=True)
+    return TokenCounter(f"bpe-openai:{name}", lambda text: len(encode(sayable(text))), exact=True)
 
 
 def file_counter(path: Path) -> TokenCounter:
@@ -74,7 +75,7 @@ def file_counter(path: Path) -> TokenCounter:
     tokenizer.no_truncation()
     return TokenCounter(
         f"tokenizer.json:{path.name}",
-        lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids),
+        lambda text: len(tokenizer.encode(sayable(text), add_special_tokens=False).ids),
         exact=True,
     )
 

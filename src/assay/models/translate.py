@@ -83,6 +83,8 @@ def translate(
     if found is not None:
         return found
     failure = _failure(error)
+    if "pydantic_ai.UserError" in _names(error):
+        return ModelRefusedRequest(f"this request cannot be sent: {_clean(error, secrets)}", model=model)
     if failure is None:
         return InvalidOutput(f"the reply could not be understood: {_clean(error, secrets)}", model=model)
     return _classify(failure, model, key_name, secrets, streaming=streaming)
@@ -110,8 +112,7 @@ def retry_after(headers: Mapping[str, str] | None, now: datetime | None = None) 
 
 def _transport(error: Exception, model: str, *, streaming: bool) -> ModelError | None:
     """Errors on the way, before there is anything to read."""
-    names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
-    root = _root(error)
+    names, root = _names(error), _root(error)
     if names & {
         "openai.APITimeoutError",
         "httpx.TimeoutException",
@@ -130,7 +131,7 @@ def _transport(error: Exception, model: str, *, streaming: bool) -> ModelError |
         "httpx.StreamError",
         "httpx2.StreamError",
         "pydantic_ai.ModelConnectionError",
-        "builtins.ConnectionError",
+        "builtins.OSError",
     }:
         # A failure to connect is never the middle of an answer, whenever it is reported.
         if streaming and not names & {"httpx.ConnectError", "httpx2.ConnectError"}:
@@ -212,6 +213,11 @@ def _classify(
     if streaming:
         return StreamBroken(f"the provider broke off the answer: {said}", model=model)
     return ModelUnavailable(f"the provider failed: {said}", model=model)
+
+
+def _names(error: Exception) -> set[str]:
+    """``package.Class`` of the error and all it inherits from, so that no package need be imported to ask."""
+    return {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
 
 
 def _root(error: BaseException) -> BaseException:

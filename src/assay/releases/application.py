@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+
+from anyio import to_thread
 
 from assay.answering.answerer import Answerer
 from assay.answering.events import AnswerEvent, Question
 from assay.documents import PUBLIC, Scalar
+from assay.errors import AssayError
 from assay.releases.release import Release
 from assay.retrieval.found import Found, Mode
 from assay.retrieval.retriever import Retriever
+from assay.stores.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,12 @@ class Application:
     release: Release
     retriever: Retriever
     answerer: Answerer
+    index: Index
+    index_id: str
     close: Callable[[], Awaitable[None]]
     notice: str | None = None
 
-    def answer(self, question: Question) -> AsyncIterator[AnswerEvent]:
+    def answer(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """Stream the answer to a question; ends in exactly one Answer or Failed."""
         return self.answerer.answer(question)
 
@@ -39,3 +45,11 @@ class Application:
     ) -> Found:
         """The ``k`` best chunks that ``groups`` may read; ``mode`` None is the release's own."""
         return await self.retriever.search(question, k=k, mode=mode, groups=groups, where=where or {})
+
+    async def problems(self) -> list[str]:
+        """What stands in the way of an answer; none when the index can be read and holds something."""
+        try:
+            listed = await to_thread.run_sync(self.index.frequencies, ["ready"])
+        except AssayError as error:
+            return [str(error)]
+        return [] if listed[0] else ["the index is empty; run `assay ingest`"]

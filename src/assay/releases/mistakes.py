@@ -137,14 +137,14 @@ def _message(error: ErrorDetails, place: KeyPath, model: type[BaseModel]) -> str
     if kind == "string_pattern_mismatch":
         # The value may be a secret that was pasted: it is not shown.
         return f"{name} must be the name of an environment variable, never the secret itself"
+    if kind in ("string_too_short", "too_short"):  # every length that is asked for here is 1
+        return f"{name} must not be empty"
     bounds = {
         "greater_than_equal": ("at least", "ge"),
         "greater_than": ("above", "gt"),
         "less_than_equal": ("at most", "le"),
         "less_than": ("below", "lt"),
-        "string_too_short": ("not empty; characters at least", "min_length"),
-        "string_too_long": ("no longer in characters than", "max_length"),
-        "too_short": ("not empty; entries at least", "min_length"),
+        "string_too_long": ("text of at most so many characters:", "max_length"),
     }
     if kind in bounds:
         words, key = bounds[kind]

@@ -58,6 +58,4 @@ def _nearest() -> Path:
             found = folder / FILE_NAME
             # As the user would name it: messages quote this path.
             return Path(FILE_NAME) if folder == here else found
-    raise ConfigError(
-        "there is no such file here or above; `assay init DIR --from FOLDER` writes one", path=FILE_NAME
-    )
+    raise ConfigError("there is no such file here or above; `assay init DIR --from FOLDER` writes one", path=FILE_NAME)

@@ -117,8 +117,8 @@ def _cases(topics: Sequence[Topic]) -> list[dict[str, object]]:
 
 
 def _two(topics: Sequence[Topic]) -> list[Topic]:
-    """The first two topics, of different documents and with different names where possible."""
+    """The first two different topics; headings before mere names."""
     labels: dict[str, Topic] = {}
-    for topic in topics:
+    for topic in sorted(topics, key=lambda topic: topic.is_name):
         labels.setdefault(topic.label.casefold(), topic)
     return list(labels.values())[:2]

@@ -182,11 +182,12 @@ COMPATIBLE = "openai-compatible"
 class ModelChoice(Section):
     """``[models.NAME]``: ``uses`` is "extractive", "openai-compatible" or "provider:model".
 
+    With ``base_url``, ``uses`` may also be the bare name of a model at that server.
     ``temperature`` None leaves the provider's default, which some models insist on. ``options``
     go to the provider as they are; ``api_key_env`` names an environment variable.
     """
 
-    uses: str
+    uses: Annotated[str, Field(min_length=1)]
     base_url: Url | None = None
     model: Annotated[str, Field(min_length=1)] | None = None
     api_key_env: EnvironmentName | None = None
@@ -210,7 +211,11 @@ class ModelChoice(Section):
             missing = [key for key in ("base_url", "model") if getattr(self, key) is None]
             if missing:
                 raise KeyMistake("uses", f'uses = "openai-compatible" needs {" and ".join(missing)}')
-        elif not re.fullmatch(r"[^\s:]+:\S+", self.uses):
+        elif self.model is not None:
+            raise KeyMistake("model", 'model goes with uses = "openai-compatible"; else uses itself names the model')
+        elif re.match("https?://", self.uses):
+            raise KeyMistake("uses", f'write uses = "openai-compatible" and base_url = "{self.uses}"')
+        elif self.base_url is None and not re.fullmatch(r"[^\s:]+:\S+", self.uses):
             raise KeyMistake(
                 "uses",
                 f'uses = "{self.uses}" is neither "extractive", "openai-compatible" '

@@ -22,10 +22,11 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "__MACOSX"})
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Something that a document says something about: its heading, or its name."""
+    """Something that a document says something about: a heading or title of its own, or else its name."""
 
     document: str
     label: str
+    is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,14 @@ def _names(place: Path) -> Iterator[str]:
 
 def _topics(path: Path, document: str) -> Iterator[Topic]:
     """One topic a document: its first heading below the title, else its title, else its name."""
-    label = PurePosixPath(document).stem.replace("-", " ").replace("_", " ").strip()
+    name = PurePosixPath(document).stem.replace("-", " ").replace("_", " ").strip()
+    found: list[str] = []
     if media_type(document) == MARKDOWN:
         with path.open("rb") as file:
             marks = headings(file.read(_SAMPLE_BYTES).decode("utf-8-sig", "replace"))
-        deeper = [mark.label for mark in marks if mark.level > 1] or [mark.label for mark in marks]
-        label = deeper[0] if deeper else label
-    if label:
-        yield Topic(document, label)
+        found = [mark.label for mark in marks if mark.level > 1] or [mark.label for mark in marks]
+    if found or name:
+        yield Topic(document, found[0] if found else name, is_name=not found)
 
 
 def _record_topics(path: Path) -> Iterator[Topic]:

@@ -8,7 +8,7 @@ objects have no place for travel in the field ``assay``.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import anyio
@@ -55,7 +55,7 @@ def question_of(request: ChatRequest, groups: frozenset[str]) -> tuple[Question,
         raise InputError("messages: the last one is empty; ask a question")
     instructions = sum(m.role in ("system", "developer") for m in before)
     warnings = [f"{instructions} system message(s) ignored: the application's own prompt is used"]
-    history = tuple(Turn(m.role, m.text) for m in before if m.role in ("user", "assistant"))  # type: ignore[arg-type]
+    history = tuple(Turn(m.role, m.text) for m in before if m.role in ("user", "assistant"))
     question = Question(last.text, history=history, groups=groups, where=request.metadata or {})
     return question, warnings if instructions else []
 
@@ -75,7 +75,12 @@ class AnswerResponse(Response):
     """Runs an answer while its client listens, and stops it when the client goes away."""
 
     def __init__(
-        self, events: AsyncIterator[AnswerEvent], *, request: ChatRequest, warnings: list[str], admission: Admission
+        self,
+        events: AsyncGenerator[AnswerEvent, None],
+        *,
+        request: ChatRequest,
+        warnings: list[str],
+        admission: Admission,
     ) -> None:
         super().__init__()
         self._events, self._request, self._warnings, self._admission = events, request, warnings, admission
@@ -92,7 +97,7 @@ class AnswerResponse(Response):
 
             tasks.start_soon(watch)
             try:
-                async with self._admission.place(), aclosing(self._events) as events:  # type: ignore[type-var]
+                async with self._admission.place(), aclosing(self._events) as events:
                     if self._request.stream:
                         await self._stream(events, send)
                     else:
@@ -101,7 +106,9 @@ class AnswerResponse(Response):
                 await response(error)(scope, receive, send)
             tasks.cancel_scope.cancel()
 
-    async def _collected(self, events: AsyncIterator[AnswerEvent]) -> Response:
+    async def _collected(self, events: AsyncGenerator[AnswerEvent, None]) -> Response:
+        reply: Response | None = None
+        # Read to the end: the stream's own end is what closes the trace.
         async for event in events:
             match event:
                 case Failed(error=error):
@@ -115,10 +122,12 @@ class AnswerResponse(Response):
                         usage=_usage(event),
                         assay=self._extension(event),
                     )
-                    return JSONResponse(completion.model_dump(exclude_none=True))
-        raise AssayError("the answer ended without a result")
+                    reply = JSONResponse(completion.model_dump(exclude_none=True))
+        if reply is None:
+            raise refused(AssayError("the answer ended without a result"))
+        return reply
 
-    async def _stream(self, events: AsyncIterator[AnswerEvent], send: Send) -> None:
+    async def _stream(self, events: AsyncGenerator[AnswerEvent, None], send: Send) -> None:
         started = False
 
         async def emit(body: BaseModel | str) -> None:

@@ -90,12 +90,14 @@ class AnswerExtension(BaseModel):
     """Assay's part of a response, in the field `assay`."""
 
     citations: list[CitationOut]
-    supported: bool | None = Field(None, description="On a streamed sentence: whether its support was found.")
+    supported: Annotated[
+        bool | None, Field(description="On a streamed sentence: whether its support was found.")
+    ] = None
     abstained: AbstainedOut | None = None
     confidence: float | None = None
     release: str | None = None
     trace: str | None = None
-    cost: float | None = Field(None, description="US dollars; absent where a price is unknown.")
+    cost: Annotated[float | None, Field(description="US dollars; absent where a price is unknown.")] = None
     milliseconds: float | None = None
     warnings: list[str] = []
 

@@ -34,6 +34,12 @@ def decoded(id: str, document: str, ordinal: int, payload: bytes, label: bytes) 
     return Chunk(id, document, ordinal, start, end, text, title, tuple(headings), page, tuple(access), metadata)
 
 
+def title_of(payload: bytes) -> str:
+    """The title in a payload."""
+    title: str = json.loads(payload.decode("utf-8", "surrogatepass"))[3]
+    return title
+
+
 def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 

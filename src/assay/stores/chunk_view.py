@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.documents import Chunk
-from assay.stores.chunk_codec import BATCH, batches, decoded
-from assay.stores.index import Scope
+from assay.stores.chunk_codec import BATCH, batches, decoded, title_of
+from assay.stores.index import Listing, Scope
 from assay.stores.scoping import admits, group_terms, is_unicode, where_terms
 
 
@@ -95,9 +95,9 @@ class View:
             found.update(self._connection.execute(f"SELECT row, id FROM chunks WHERE row IN ({marks})", batch))
         return found
 
-    def read(self, ids: Sequence[str], scope: Scope) -> list[Chunk]:
+    def read(self, ids: Sequence[str], scope: Scope | None) -> list[Chunk]:
         known = {chunk.id: chunk for _, chunk in self._select_in("c.id", [i for i in ids if is_unicode(i)])}
-        return [known[id] for id in ids if id in known and admits(scope, known[id])]
+        return [known[id] for id in ids if id in known and (scope is None or admits(scope, known[id]))]
 
     def document(self, document: str, scope: Scope) -> list[Chunk]:
         if not is_unicode(document):
@@ -134,6 +134,14 @@ class View:
             query = f"SELECT row FROM chunks WHERE document IN ({marks})"
             found.extend(row for (row,) in self._connection.execute(query, batch))
         return np.array(sorted(found), np.int64)
+
+    def listing(self) -> list[Listing]:
+        """Every document with its title and how many chunks it has, in order of its id."""
+        query = (
+            "SELECT document, payload, n FROM (SELECT document, min(row) AS row, count(*) AS n FROM chunks"
+            " GROUP BY document) JOIN payloads USING (row) ORDER BY document"
+        )
+        return [Listing(document, title_of(payload), n) for document, payload, n in self._connection.execute(query)]
 
     def documents(self) -> dict[str, str]:
         """Chunk id to document id, of all chunks that have their text."""

@@ -22,7 +22,7 @@ from assay.stores import lexical
 from assay.stores.changes import check_changes, check_query
 from assay.stores.chunk_table import ChunkTable
 from assay.stores.chunk_view import Stamp, View
-from assay.stores.index import Change, Dense, Hit, Inventory, Lexical, Scope
+from assay.stores.index import Change, Dense, Hit, Inventory, Lexical, Listing, Scope
 from assay.stores.lexical_directory import DamagedIndex, LexicalDirectory
 from assay.stores.matrix import Matrix
 
@@ -86,7 +86,7 @@ class EmbeddedIndex:
             return self._healing(self._matrix, lambda: self._dense(query))
         return self._healing(self._lexical, lambda: self._best(query))
 
-    def read(self, ids: Sequence[str], scope: Scope) -> list[Chunk]:
+    def read(self, ids: Sequence[str], scope: Scope | None) -> list[Chunk]:
         with self._table.view() as view:
             return view.read(ids, scope)
 
@@ -116,6 +116,10 @@ class EmbeddedIndex:
                 return total, {t: snapshot.frequency(p) if p else total for t, p in parts.items()}
 
         return self._healing(self._lexical, count)
+
+    def listing(self) -> list[Listing]:
+        with self._table.view() as view:
+            return view.listing()
 
     def inventory(self) -> Inventory:
         with self._latest(self._matrix) as (view, snapshot):

@@ -91,6 +91,15 @@ class Inventory:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A document that the index holds, and into how many chunks it is cut."""
+
+    document: str
+    title: str
+    chunks: int
+
+
 class Index(Protocol):
     """A search index. Methods block; callers on an event loop run them in a thread.
 
@@ -114,8 +123,11 @@ class Index(Protocol):
         """At most ``query.k`` hits, best first; equal scores in order of chunk id."""
         ...
 
-    def read(self, ids: Sequence[str], scope: Scope) -> list[Chunk]:
-        """The chunks with these ids that the scope admits, in the order asked; others are left out."""
+    def read(self, ids: Sequence[str], scope: Scope | None) -> list[Chunk]:
+        """The chunks with these ids that the scope admits, in the order asked; others are left out.
+
+        None is the owner's view, whoever may read; never for an answer.
+        """
         ...
 
     def document(self, document: str, scope: Scope) -> list[Chunk]:
@@ -128,6 +140,10 @@ class Index(Protocol):
 
     def frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
         """Number of chunks, and for each raw word how many hold it (by the index's own analysis)."""
+        ...
+
+    def listing(self) -> list[Listing]:
+        """Every document, whoever may read it, in order of its id. Not for showing to a reader."""
         ...
 
     def inventory(self) -> Inventory:

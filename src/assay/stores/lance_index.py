@@ -16,6 +16,7 @@ in it yet are scanned.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -25,14 +26,21 @@ import lancedb
 import numpy as np
 import pyarrow as pa
 from lancedb.index import FTS, IvfSq
-from lancedb.query import BooleanQuery, FullTextOperator, FullTextQuery, MultiMatchQuery, Occur
+from lancedb.query import (
+    BooleanQuery,
+    FullTextOperator,
+    FullTextQuery,
+    LanceVectorQueryBuilder,
+    MultiMatchQuery,
+    Occur,
+)
 from numpy.typing import NDArray
 
 from assay.documents import Chunk
 from assay.errors import InputError, NotFound, StoreError
 from assay.stores.changes import check_changes, check_query
 from assay.stores.chunk_codec import decoded, encoded
-from assay.stores.index import Change, Dense, Entry, Hit, Inventory, Lexical, Scope
+from assay.stores.index import Change, Dense, Entry, Hit, Inventory, Lexical, Listing, Scope
 from assay.stores.scoping import access_terms_of, group_terms, is_unicode, metadata_terms_of, where_terms
 
 FLAT_ROWS = 50_000
@@ -107,13 +115,13 @@ class LanceIndex:
                 return self._dense(query)
             return self._lexical(query)
 
-    def read(self, ids: Sequence[str], scope: Scope) -> list[Chunk]:
+    def read(self, ids: Sequence[str], scope: Scope | None) -> list[Chunk]:
         known: dict[str, Chunk] = {}
         storable = [id for id in ids if is_unicode(id)]
         with self._translated():
             for at in range(0, len(storable), _BATCH):
                 wanted = f"id IN ({_list(storable[at : at + _BATCH])})"
-                known |= {chunk.id: chunk for chunk in self._chunks(f"{wanted} AND {_condition(scope)}")}
+                known |= {chunk.id: chunk for chunk in self._chunks(f"{wanted} AND {_condition(scope)}" if scope else wanted)}
         return [known[id] for id in ids if id in known]
 
     def document(self, document: str, scope: Scope) -> list[Chunk]:
@@ -143,6 +151,13 @@ class LanceIndex:
         with self._translated():
             total = int(self._table.count_rows())
             return total, {term: self._frequency(_words(term), total) for term in terms}
+
+    def listing(self) -> list[Listing]:
+        with self._translated():
+            rows = self._scan(None, ["document", "title"]).to_pylist()
+        titles = {row["document"]: row["title"] for row in rows}
+        chunks = Counter(row["document"] for row in rows)
+        return [Listing(document, titles[document], chunks[document]) for document in sorted(titles)]
 
     def inventory(self) -> Inventory:
         """As the port says. LanceDB does not list a lexical index: with all of them present, every

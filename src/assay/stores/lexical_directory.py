@@ -10,6 +10,7 @@ it and renamed. One process derives at a time; a searcher keeps the state that i
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -145,15 +146,15 @@ class LexicalDirectory:
         try:
             new.mkdir(parents=True)
             _guarded(lambda: _build(new, view))
-            if self._path.exists():
+            if os.path.lexists(self._path):
                 self._path.rename(old)
             new.rename(self._path)
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
             index = _guarded(lambda: lexical.prepare(tantivy.Index.open(str(self._path))))
             _guarded(index.reload)
             return LexicalSnapshot(view.stamp, index.searcher(), index.schema)
         except (OSError, DamagedIndex) as error:
-            shutil.rmtree(new, ignore_errors=True)
+            _remove(new)
             raise StoreError(
                 f"{self._path}: cannot be built: {error}; check permissions and free space, then run again"
             ) from error
@@ -167,7 +168,7 @@ class LexicalDirectory:
         """Remove what a killed process left: whoever holds the lock is the only one here."""
         for path in self._parent.glob("lexical.*"):
             if path.suffix in (".new", ".old"):
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
 
 
 def _build(directory: Path, view: View) -> None:
@@ -219,6 +220,15 @@ def _stamp_of(index: tantivy.Index) -> Stamp | None:
         return Stamp(int(found[1]), bytes.fromhex(found[2])) if found else None
 
     return _guarded(read)
+
+
+def _remove(path: Path) -> None:
+    """Whatever it is; what cannot be removed now is swept before the next build."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _both(question: Query, scope: Query) -> Query:

@@ -24,12 +24,16 @@ from assay.testing.replies import Cut, Fail, Hang, Raw, Reply, Say, error_body
 
 @dataclass(slots=True)
 class Received:
-    """A request as it arrived. ``disconnected``: the client went away before the reply was complete."""
+    """A request as it arrived. ``gone`` is set when the client went away before the reply was complete."""
 
     path: str
     headers: Mapping[str, str]
     body: Mapping[str, Any]
-    disconnected: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def disconnected(self) -> bool:
+        return self.gone.is_set()
 
 
 @dataclass(slots=True)
@@ -113,9 +117,9 @@ class ModelServer:
             if answer.done():
                 answer.result()
             else:
-                request.disconnected = True
+                request.gone.set()
         except ConnectionError:
-            request.disconnected = True
+            request.gone.set()
         finally:
             for task in (answer, gone):
                 task.cancel()

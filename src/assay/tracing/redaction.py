@@ -32,6 +32,7 @@ NAMES = frozenset(
         traces.ABSTAINED,
         traces.PRICES_AS_OF,
         traces.STAGE,
+        "assay.search.mode",
         "http.request.method",
         "http.route",
     }

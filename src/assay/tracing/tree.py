@@ -111,7 +111,8 @@ def _details(span: Span) -> str:
             continue
         name = key.removeprefix("assay.").removeprefix("gen_ai.")
         text = _value(value)
-        if len(text) <= _WIDEST:
+        # Structured values are JSON text: for --json, not for a line.
+        if text and len(text) <= _WIDEST and text[0] not in "[{":
             parts.append(f"{name}={text}")
     return "  ".join(parts)
 

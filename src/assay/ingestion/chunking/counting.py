@@ -9,6 +9,7 @@ tokens that straddle a word's edge, so ``Counter.fitting`` checks what comes clo
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,9 +25,9 @@ _EDGE = 0.85
 class Counted:
     """A text's words: where each begins and ends, and how many tokens come before it."""
 
-    starts: list[int]
-    ends: list[int]
-    before: list[int]
+    starts: array[int]
+    ends: array[int]
+    before: array[int]
 
     def tokens(self, start: int, end: int) -> int:
         """Tokens of the words that begin in the half-open span."""
@@ -70,7 +71,8 @@ class Counter:
 
     def counted(self, text: str) -> Counted:
         """The words of a text with their tokens."""
-        starts, ends, costs, known = [], [], [], self._known
+        # Arrays, not lists: a text of 50 MB has ten million words.
+        starts, ends, costs, known = array("I"), array("I"), array("I"), self._known
         for found in _WORD.finditer(text):
             word = found[0]
             starts.append(found.start())
@@ -81,7 +83,7 @@ class Counter:
             costs.append(cost)
         if len(known) > _KNOWN:
             known.clear()
-        return Counted(starts, ends, list(accumulate(costs, initial=0)))
+        return Counted(starts, ends, array("Q", accumulate(costs, initial=0)))
 
     def fitting(self, text: str, counted: Counted, start: int, end: int, limit: int) -> Iterator[tuple[int, int]]:
         """The span, cut in two between words as often as the tokenizer itself finds it too long."""

@@ -1,0 +1,101 @@
+"""Tables and lines that commands print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from assay.answering.calibration import Calibration
+    from assay.ingestion.verify import Verification
+    from assay.releases.inspection import IndexState, Status
+    from assay.stores.traces import TraceSummary
+
+CURVE_STEPS = 10
+
+
+def trace_table(found: Sequence[TraceSummary]) -> Table:
+    """Recorded answers, newest first."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("trace", "when", "took", "release", "outcome"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("question", no_wrap=True, overflow="ellipsis")
+    for each in found:
+        when = datetime.fromtimestamp(each.started / 1e9).strftime("%m-%d %H:%M:%S")
+        outcome = f"[red]{escape(each.error.partition(':')[0])}[/]" if each.error else each.abstained or "answered"
+        table.add_row(
+            each.id[:12],
+            when,
+            f"{each.milliseconds:.0f} ms",
+            (each.release or "")[:12],
+            outcome,
+            escape(each.question or ""),
+        )
+    return table
+
+
+def index_table(found: Sequence[IndexState]) -> Table:
+    """The indexes that exist."""
+    table = Table("index", "status", "documents", "chunks", "chunker", "embedder", "store", box=box.SIMPLE_HEAD)
+    for each in found:
+        recipe = each.row.recipe
+        state = "active" if each.row.active else each.row.status
+        table.add_row(
+            each.row.id,
+            state,
+            str(each.documents),
+            str(each.chunks),
+            f"{recipe.chunker} {recipe.max_tokens}",
+            recipe.embedder.partition(":")[0],
+            recipe.backend,
+        )
+    return table
+
+
+def status_lines(state: Status) -> Iterator[str]:
+    """The application at a glance, as markup."""
+    yield f"[bold]{escape(state.name)}[/]  release {state.release[:12]}  index {state.index or 'not built yet'}"
+    yield f"{state.documents} documents, {state.chunks} chunks"
+    if state.pending:
+        yield f"[yellow]{state.pending} documents wait for the next `assay ingest`[/]"
+    for failure in state.failed:
+        kept = "  (the version indexed before is still in use)" if failure.stale else ""
+        yield f"[red]failed[/]  {escape(failure.uri)}: {escape(failure.error)}{kept}"
+    if state.index is None and not state.failed:
+        yield "run `assay ingest`"
+
+
+def verification_lines(found: Verification) -> Iterator[str]:
+    """What was compared and what was found, as markup."""
+    yield (
+        f"ledger {found.documents} documents, {found.chunks} chunks = "
+        f"{found.vectors} vectors = {found.lexical} lexical entries"
+        if found.ok
+        else f"ledger {found.chunks} chunks, {found.vectors} vectors, {found.lexical} lexical entries"
+    )
+    for finding in found.findings:
+        colour = "dim" if finding.kind == "failed" else "red"
+        yield f"[{colour}]{finding.kind}[/]  {escape(finding.name)}: {escape(finding.detail)}"
+    yield "[green]clean[/]" if found.ok else "[red]not clean[/]: `assay index verify --repair` mends it"
+
+
+def calibration_lines(fitted: Calibration) -> Iterator[str]:
+    """The threshold, the ranking's quality and the curve."""
+    yield f"AUROC {fitted.auroc}  ({fitted.auroc.n} cases, {fitted.auroc.method})"
+    yield ""
+    yield "threshold  answered                wrong among the answers"
+    step = max(1, (len(fitted.curve) - 1) // CURVE_STEPS)
+    for point in fitted.curve[::step]:
+        error = str(point.error) if point.error else "nothing answered"
+        yield f"{point.threshold:>9.2f}  {point.coverage}    {error}"
+    yield ""
+    if fitted.met:
+        yield f"chosen: {fitted.threshold:.4f}, {fitted.rule}"
+        yield f"        answers {fitted.chosen.coverage}, of which wrong {fitted.chosen.error}"
+    else:
+        yield f"no threshold gives {fitted.rule}"

@@ -1,0 +1,153 @@
+"""Bringing a release to life: settings go in, an application comes out, and below here nobody sees a setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.answering.abstention import THRESHOLD, Gate
+from assay.answering.answerer import Answerer, Recipe
+from assay.answering.extractive import ExtractiveWriter
+from assay.answering.prompted import PromptedWriter
+from assay.answering.reading import Reader
+from assay.answering.writer import Writer
+from assay.errors import NotFound
+from assay.ingestion import recipe as recipes
+from assay.ingestion.ledger import IndexRow, Ledger
+from assay.models.embedding import Embedder
+from assay.models.late_interaction import LateInteraction
+from assay.models.minilm import MiniLM
+from assay.models.reranking import Reranker
+from assay.releases import parts
+from assay.releases.application import Application
+from assay.releases.project import Project
+from assay.releases.sections import EXTRACTIVE
+from assay.releases.store import ReleaseStore
+from assay.retrieval.retriever import Retriever, SearchRecipe
+from assay.stores.blobs import BlobStore
+from assay.stores.traces import TraceStore
+from assay.tracing.opening import open_recorder
+
+ANSWER_TOKENS = 1_024
+"""What is left for the answer in a model's window where the application sets no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The index that is asked, and what a person should know about it."""
+
+    row: IndexRow
+    notice: str | None
+
+
+def open_application(project: Project, *, abstain_below: float | None = None) -> Application:
+    """Open an application on its index. ``abstain_below`` overrides the release's threshold, for calibration.
+
+    Raises NotFound when nothing has been ingested, PluginError, ModelError for a missing key,
+    StoreError.
+    """
+    manifest = project.manifest
+    database = parts.database(project)
+    embedder = parts.embedder(manifest)
+    asked = _asked(project, Ledger(database), embedder)
+    index = parts.index(project, asked.row.recipe, embedder.dimensions)
+    ReleaseStore(BlobStore(database)).keep(project.release)
+    token_embedder = embedder if isinstance(embedder, MiniLM) else MiniLM()
+    chosen = manifest.retrieval
+    retriever = Retriever(
+        index,
+        embedder,
+        name=asked.row.id,
+        recipe=SearchRecipe(
+            mode=chosen.mode, candidates=chosen.candidates, dense_weight=chosen.dense_weight, linked=chosen.linked
+        ),
+        reranker=_reranker(chosen.rerank, token_embedder),
+    )
+    recorder = open_recorder(store=TraceStore(database), otlp=manifest.tracing.otlp, content=manifest.tracing.content)
+    fitted = manifest.answer.abstain_below
+    threshold = abstain_below if abstain_below is not None else THRESHOLD if fitted is None else fitted
+    answerer = Answerer(
+        retriever,
+        Reader(
+            token_embedder,
+            frequencies=index.frequencies,
+            vectors=index.vectors if token_embedder is embedder else None,
+        ),
+        Gate(threshold),
+        _writers(project, token_embedder),
+        recorder,
+        Recipe(
+            release=project.release.digest,
+            keep=chosen.keep,
+            context_tokens=manifest.answer.context_tokens,
+            unsupported=manifest.answer.unsupported,
+        ),
+    )
+
+    async def close() -> None:
+        recorder.close()
+        index.close()
+        database.close()
+
+    return Application(
+        name=project.name,
+        release=project.release,
+        retriever=retriever,
+        answerer=answerer,
+        index=index,
+        index_id=asked.row.id,
+        close=close,
+        notice=asked.notice,
+    )
+
+
+def _asked(project: Project, ledger: Ledger, embedder: Embedder) -> _Asked:
+    """The file's own index if it is complete, else the active one if this embedder can ask it."""
+    own = parts.recipe(project.manifest, embedder, parts.parsers())
+    rows = {row.id: row for row in ledger.indexes()}
+    mine = rows.get(own.id)
+    if mine is not None and mine.status == "complete":
+        return _Asked(mine, None)
+    active = next((row for row in rows.values() if row.active), None)
+    if active is not None and active.recipe.embedder == embedder.identity:
+        what = _differences(active.recipe, own)
+        return _Asked(
+            active, f"the index of this file is not built yet; asking the one built with {what}: run `assay ingest`"
+        )
+    begun = "has not been finished" if mine is not None else "has not been done for this file"
+    raise NotFound(f"there is no index to ask: ingestion {begun}; run `assay ingest`")
+
+
+def _differences(old: recipes.Recipe, new: recipes.Recipe) -> str:
+    told = ("chunker", "max_tokens", "overlap", "backend", "parser", "chunker_revision")
+    changed = [f"{name} = {getattr(old, name)}" for name in told if getattr(old, name) != getattr(new, name)]
+    return ", ".join(changed) or "another revision"
+
+
+def _reranker(chosen: bool | str, embedder: MiniLM) -> Reranker | None:
+    if chosen is False:
+        return None
+    if chosen is True or chosen == "late-interaction":
+        return LateInteraction(embedder)
+    from assay import plugins
+
+    found: Reranker = plugins.load("reranker", chosen)()
+    return found
+
+
+def _writers(project: Project, embedder: MiniLM) -> list[Writer]:
+    """What answers, in the order of the route."""
+    writers: list[Writer] = []
+    for name, model in project.manifest.route.items():
+        if model.uses == EXTRACTIVE:
+            writers.append(ExtractiveWriter(embedder.count))
+        else:
+            writers.append(
+                PromptedWriter(
+                    parts.chat_model(name, model, project.file.directory),
+                    project.file.prompt,
+                    app=project.name,
+                    temperature=model.temperature,
+                    max_tokens=model.max_tokens or ANSWER_TOKENS,
+                )
+            )
+    return writers

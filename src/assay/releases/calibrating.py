@@ -1,0 +1,112 @@
+"""Fitting the abstention threshold on the owner's cases, and writing it into the application's file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from assay.answering.calibration import Calibration, ErrorTarget, ScoredCase, calibrate
+from assay.answering.events import Answer, Failed, Question
+from assay.errors import InputError
+from assay.releases.application import Application
+from assay.releases.build import open_application
+from assay.releases.locator import locate
+from assay.releases.project import Project
+from assay.releases.reading import read_text
+
+_TABLE = re.compile(r"^\s*\[answer\]\s*(#.*)?$", re.MULTILINE)
+
+
+def read_cases(path: Path) -> list[dict[str, Any]]:
+    """Cases as JSONL, one object a line with ``question`` and ``answerable``.
+
+    Raises InputError naming the line that is not one.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    cases = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            case = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}:{number}: not JSON: {error}") from error
+        if not isinstance(case, dict) or not isinstance(case.get("question"), str):
+            raise InputError(f'{path}:{number}: an object with "question" is expected')
+        if not isinstance(case.get("answerable", True), bool):
+            raise InputError(f'{path}:{number}: "answerable" is true or false')
+        cases.append(case)
+    return cases
+
+
+async def calibrate_abstention(project: Project, dataset: Path, max_error: float) -> Calibration:
+    """Ask every case with no threshold, and fit one to the confidences that come out.
+
+    A case whose answer cites none of its ``relevant`` documents counts as answered wrongly.
+    Raises InputError where the cases do not hold both kinds, ModelError, StoreError.
+    """
+    cases = read_cases(dataset)
+    application = open_application(project, abstain_below=0.0)
+    try:
+        scored = [scored async for scored in _scored(application, cases)]
+    finally:
+        await application.close()
+    return calibrate(scored, aim=ErrorTarget(max_error))
+
+
+async def _scored(application: Application, cases: list[dict[str, Any]]) -> AsyncIterator[ScoredCase]:
+    for case in cases:
+        async with aclosing(application.answer(Question(case["question"]))) as events:
+            async for event in events:
+                match event:
+                    case Failed(error=error):
+                        raise error
+                    case Answer():
+                        cited = {citation.document for citation in event.citations}
+                        relevant = set(case.get("relevant") or ())
+                        right = bool(cited & relevant) if relevant else None
+                        yield ScoredCase(event.confidence, case.get("answerable", True), right)
+
+
+def as_dict(fitted: Calibration) -> dict[str, Any]:
+    """A calibration as JSON."""
+    return asdict(fitted)
+
+
+def keep(project: Project, fitted: Calibration) -> Path:
+    """Write the threshold into the application's file as ``abstain_below``; every other character stays.
+
+    Raises InputError when no threshold met the target: writing one would silence the application.
+    """
+    if not fitted.met:
+        raise InputError(
+            f"no threshold reaches the target ({fitted.rule}); nothing was written. "
+            "Allow a larger --max-error, or add cases"
+        )
+    path = project.file.path
+    text = with_threshold(read_text(path), round(fitted.threshold, 4))
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def with_threshold(text: str, threshold: float) -> str:
+    """An application's file with ``answer.abstain_below`` set to ``threshold``."""
+    line = f"abstain_below = {threshold}"
+    lines = text.splitlines()
+    at = locate(text).get(("answer", "abstain_below"))
+    if at is not None:
+        comment = re.search(r"\s+#.*$", lines[at - 1])
+        lines[at - 1] = line + (comment[0] if comment else "")
+    elif table := _TABLE.search(text):
+        lines.insert(text.count("\n", 0, table.end()) + 1, line)
+    else:
+        lines += ["", "[answer]", line]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,138 @@
+"""What an application holds now, for the command line: documents, failures, indexes, traces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from assay.answering.attribution import Attribution, Known, Unknown, Unreadable, attribute
+from assay.errors import InputError, NotFound
+from assay.ingestion.ledger import IndexRow, Ledger
+from assay.ingestion.report import Failure
+from assay.releases import parts
+from assay.releases.build import open_application
+from assay.releases.project import Project
+from assay.stores.index import Index
+from assay.stores.traces import TraceStore
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The application at a glance. ``index`` is None before the first ingestion has ended."""
+
+    name: str
+    release: str
+    index: str | None
+    documents: int
+    chunks: int
+    pending: int
+    failed: tuple[Failure, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """An index that exists."""
+
+    row: IndexRow
+    documents: int
+    chunks: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "id": self.row.id,
+            "status": self.row.status,
+            "active": self.row.active,
+            "created": self.row.created,
+            "documents": self.documents,
+            "chunks": self.chunks,
+            "recipe": asdict(self.row.recipe),
+        }
+
+
+@contextmanager
+def opened_traces(project: Project) -> Iterator[TraceStore]:
+    """The application's recorded traces. Raises StoreError."""
+    database = parts.database(project)
+    try:
+        yield TraceStore(database)
+    finally:
+        database.close()
+
+
+@contextmanager
+def _opened_ledger(project: Project) -> Iterator[Ledger]:
+    database = parts.database(project)
+    try:
+        yield Ledger(database)
+    finally:
+        database.close()
+
+
+def status(project: Project) -> Status:
+    """What is indexed, and what failed. Raises StoreError."""
+    with _opened_ledger(project) as ledger:
+        rows = ledger.indexes()
+        # Before an ingestion has ended, the one that has begun is what a person wants to hear of.
+        row = next((row for row in rows if row.active), rows[-1] if rows else None)
+        documents, chunks = ledger.totals(row.id) if row else (0, 0)
+        pending = sum(state.status == "pending" for state in ledger.states(row.id).values()) if row else 0
+        failed = tuple(ledger.failures(row.id)) if row else ()
+    active = row.id if row and row.active else None
+    return Status(project.name, project.release.digest, active, documents, chunks, pending, failed)
+
+
+def indexes(project: Project) -> list[IndexState]:
+    """All indexes, oldest first. Raises StoreError."""
+    with _opened_ledger(project) as ledger:
+        return [IndexState(row, *ledger.totals(row.id)) for row in ledger.indexes()]
+
+
+def drop_index(project: Project, id: str) -> None:
+    """Delete an index that is not asked any more. Raises NotFound, InputError for the active one."""
+    with _opened_ledger(project) as ledger:
+        row = next((row for row in ledger.indexes() if row.id == id), None)
+        if row is None:
+            raise NotFound(f"there is no index {id!r}; `assay index list` shows them")
+        if row.active:
+            raise InputError(f"index {id} is the one that is asked; ingest with other settings first")
+        # Its vectors' size is in its own file; that of the present embedder would do as well.
+        dimensions = parts.embedder(project.manifest).dimensions
+        parts.index(project, row.recipe, dimensions).drop()
+        ledger.forget(id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """What is known of a document, by ledger and index; access rules do not apply to its owner."""
+
+    ledger: Ledger
+    index: Index
+    index_id: str
+
+    def lookup(self, document: str) -> Known | Unreadable | Unknown:
+        state = self.ledger.states(self.index_id).get(document)
+        if state is None:
+            return Unknown()
+        ids = self.ledger.chunk_ids(self.index_id, [document]).get(document, [])
+        if state.status == "failed" and not ids:
+            return Unreadable(state.error)
+        chunks = self.index.read(ids, None)
+        metadata = chunks[0].metadata if chunks else {}
+        return Known({chunk.id: chunk.access for chunk in chunks}, metadata)
+
+
+def why(project: Project, trace: str, relevant: Sequence[str]) -> Attribution:
+    """The stage that lost the relevant documents. Raises NotFound, InputError, StoreError."""
+    with opened_traces(project) as traces:
+        found = traces.get(trace)
+    application = open_application(project)
+    with _opened_ledger(project) as ledger:
+        corpus = _Corpus(ledger, application.index, application.index_id)
+        return attribute(found, relevant, corpus)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assay.scores import Estimate
+
+T = TypeVar("T")
 
 
 def ndcg(ranked: Sequence[str], relevant: set[str], k: int) -> float:
@@ -49,6 +52,23 @@ def paired(first: Sequence[float], second: Sequence[float], *, seed: int = 0) ->
     null = np.abs((flips * difference).mean(axis=1))
     p = float((np.sum(null >= abs(difference.mean()) - 1e-12) + 1) / (len(null) + 1))
     return bootstrap(difference.tolist(), seed=seed), p
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values adjusted for having made this many comparisons (Holm 1979), in the order given."""
+    adjusted = [0.0] * len(values)
+    largest = 0.0
+    for position, at in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+        largest = max(largest, min(1.0, (len(values) - position) * values[at]))
+        adjusted[at] = largest
+    return adjusted
+
+
+def evenly(items: Sequence[T], limit: int | None) -> list[T]:
+    """At most ``limit`` items, spread over the whole sequence; all when None."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[int(i * len(items) / limit)] for i in range(limit)]
 
 
 def _resampled_means(data: NDArray[np.float64], seed: int, draws: int) -> NDArray[np.float64]:

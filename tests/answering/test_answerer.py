@@ -224,7 +224,7 @@ async def test_a_search_that_fails_is_told(setup: Setup) -> None:
 
 
 async def test_closing_stops_the_model_and_ends_the_trace(setup: Setup) -> None:
-    model, writer = setup.prompted([*(TextDelta(f"Uploads are limited to 10 MB [1]. ") for _ in range(50))])
+    model, writer = setup.prompted([*(TextDelta("Uploads are limited to 10 MB [1]. ") for _ in range(50))])
     async with aclosing(setup.answerer(writer).answer(Question(QUESTION))) as events:
         assert isinstance(await anext(events), Sentence)
     assert model.closed == 1

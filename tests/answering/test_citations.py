@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -145,7 +146,7 @@ async def test_whatever_is_written_and_however_it_arrives(
     evidence: Reading, draft: str, cuts: list[int], unsupported: Unsupported
 ) -> None:
     at = [0, *sorted({cut for cut in cuts if cut < len(draft)}), len(draft)]
-    deltas = [draft[a:b] for a, b in zip(at, at[1:], strict=False)]
+    deltas = [draft[a:b] for a, b in pairwise(at)]
     shown, checker = check(evidence, *deltas, unsupported=unsupported)
     assert shown == check(evidence, *draft, unsupported=unsupported)[0]
     assert checker.draft == draft

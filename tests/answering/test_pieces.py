@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,7 +81,7 @@ def test_a_draft_without_full_stops_is_not_held_for_ever() -> None:
 @given(DRAFT, st.lists(st.integers(0, 120), max_size=12))
 def test_pieces_do_not_depend_on_how_the_stream_was_split(draft: str, cuts: list[int]) -> None:
     at = sorted({0, len(draft), *(cut for cut in cuts if cut < len(draft))})
-    deltas = [draft[a:b] for a, b in zip(at, at[1:], strict=False)]
+    deltas = [draft[a:b] for a, b in pairwise(at)]
     assert split(deltas) == split([draft]) == split(list(draft))
 
 

@@ -3,6 +3,7 @@ in the body of a command, so that ``assay --help`` answers at once."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -21,6 +22,11 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# The exact scan is one pass over memory: more threads of the linear algebra gain little and, with
+# other work on the machine, wait for each other many times longer. Read when numpy is imported.
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 for group in (application, ingestion, retrieval, answering, tracing, serving):
     group.register(cli)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from assay.answering.events import Answer, AnswerEvent, Failed, Sentence
+from assay.answering.numbering import Numbering
 from assay.cli.output import out
 
 if TYPE_CHECKING:
@@ -28,16 +29,17 @@ async def whole_answer(events: AsyncGenerator[AnswerEvent, None]) -> Answer:
 
 async def show_answer(events: AsyncGenerator[AnswerEvent, None]) -> Answer:
     """Print an answer while it is made. Raises the error that ended it."""
-    shown = 0
+    numbering = Numbering()
     last: AnswerEvent | None = None
     async with aclosing(events) as stream:
         async for last in stream:
             match last:
                 case Sentence() as event:
-                    marks = "".join(f"[{shown + n}]" for n in range(1, len(event.citations) + 1))
-                    shown += len(event.citations)
-                    doubt = "" if event.supported else "  [yellow](no support found)[/]"
-                    out.print(f"{escape(event.text)}[cyan]{escape(marks)}[/]{doubt}", end="")
+                    shown = numbering.show(event)
+                    out.print(shown.before, end="", markup=False, emoji=False)
+                    colour = "cyan" if event.supported else "yellow"
+                    out.print(shown.marks, end="", markup=False, emoji=False, style=colour)
+                    out.print(shown.after, end="", markup=False, emoji=False)
                 case Answer() as event:
                     _finish(event)
                 case Failed():

@@ -44,7 +44,13 @@ def serve(
     if host not in ("127.0.0.1", "localhost", "::1") and api_key is None:
         note(f"listening on {host} without --api-key-env: anyone who reaches the port can ask")
     application = open_application(Project.load(file))
+    if application.notice:
+        note(application.notice)
     app = create_app(
         application, groups_header=groups_header or None, api_key=api_key, at_work=at_work, waiting=waiting
     )
-    run(app, host=host, port=port, grace=grace, ready=lambda url: note(f"{application.name} at {url}/v1"))
+
+    def ready(url: str) -> None:
+        note(f"serving {application.name} at {url}/v1 (documentation: {url}/docs); Ctrl-C stops")
+
+    run(app, host=host, port=port, grace=grace, ready=ready, tell=note)

@@ -30,9 +30,12 @@ class Application:
     close: Callable[[], Awaitable[None]]
     notice: str | None = None
 
-    def answer(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
-        """Stream the answer to a question; ends in exactly one Answer or Failed."""
-        return self.answerer.answer(question)
+    def answer(self, question: Question, *, traceparent: str | None = None) -> AsyncGenerator[AnswerEvent, None]:
+        """Stream the answer to a question; ends in exactly one Answer or Failed.
+
+        ``traceparent`` is a caller's W3C header, to be part of its trace.
+        """
+        return self.answerer.answer(question, traceparent=traceparent)
 
     async def search(
         self,

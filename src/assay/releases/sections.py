@@ -153,12 +153,12 @@ class Retrieval(Section):
     """
 
     mode: Literal["dense", "lexical", "hybrid"] = "hybrid"
-    candidates: Count = 50
+    candidates: Count = 100
     keep: Count = 8
     dense_weight: Share = 0.5
     rerank: Annotated[bool | str, BeforeValidator(_rerank)] = False
     neighbours: Annotated[int, Field(ge=0)] = 0
-    linked: bool = False
+    linked: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Retrieval:

@@ -17,6 +17,12 @@ class Admission:
     def __init__(self, *, at_work: int, waiting: int) -> None:
         self._places = anyio.CapacityLimiter(at_work)
         self._waiting = waiting
+        self._left = anyio.Event()
+
+    @property
+    def at_work(self) -> int:
+        """Requests that hold a place."""
+        return self._places.borrowed_tokens
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -38,3 +44,12 @@ class Admission:
             yield
         finally:
             self._places.release_on_behalf_of(borrower)
+            self._left.set()
+            self._left = anyio.Event()
+
+    async def emptied(self, seconds: float) -> bool:
+        """Wait until nobody holds a place; False when the time was not enough."""
+        with anyio.move_on_after(seconds):
+            while self.at_work:
+                await self._left.wait()
+        return not self.at_work

@@ -5,34 +5,65 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Response
+from fastapi.responses import HTMLResponse
 
 from assay import __version__
-from assay.errors import NotFound
 from assay.releases.application import Application
-from assay.serving import errors
+from assay.serving import errors, reference
 from assay.serving.admission import Admission
+from assay.serving.asking import asked, check_model
 from assay.serving.body_limit import BodyLimit
 from assay.serving.callers import Callers
-from assay.serving.chat import AnswerResponse, check_model, question_of
+from assay.serving.chat import AnswerResponse
+from assay.serving.completions import Completion
+from assay.serving.requests import ChatRequest, SearchRequest
 from assay.serving.schemas import (
     ChatCompletion,
-    ChatRequest,
     ErrorResponse,
     Health,
     HitOut,
     ModelList,
     ModelOut,
     Readiness,
-    SearchRequest,
     SearchResponse,
 )
+from assay.serving.shield import Shield
 
-STREAMED: Mapping[str, Any] = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+DESCRIPTION = """\
+Answers from documents, with verified citations, by OpenAI's API: use its client with this server's `/v1` as `base_url`.
+
+**Citations.** In the text of an answer, `[n]` behind a sentence stands for the n-th citation, counted from 1, of the
+field `assay.citations`, which quotes the span of the document that supports the sentence. `[unsupported]` marks a
+sentence without support, where the application shows such. The same field `assay` says why a question was not answered
+(`abstained`), how sure the evidence is (`confidence`), and names the trace.
+
+**Streaming.** An event carries one checked sentence with its citations; the last chunk carries the whole `assay`. An
+error in the middle of a stream is an event with the field `error`, and no `[DONE]` follows it.
+"""
+LAST_SPANS_SECONDS = 5.0
+"""What answers that were cut off may take to write their traces, at the end."""
 PROBLEMS: Mapping[int | str, dict[str, Any]] = {
-    code: {"model": ErrorResponse} for code in (400, 401, 404, 413, 429, 500, 502, 503, 504)
+    400: {"model": ErrorResponse, "description": "The request is wrong."},
+    401: {"model": ErrorResponse, "description": "The key is missing or wrong."},
+    404: {"model": ErrorResponse, "description": "What was named does not exist."},
+    "default": {"model": ErrorResponse, "description": "Any other error; all have this shape."},
+}
+BUSY: Mapping[int | str, dict[str, Any]] = {
+    413: {"model": ErrorResponse, "description": "The request is too large."},
+    429: {"model": ErrorResponse, "description": "Too many requests wait; `Retry-After` says when to come back."},
+    502: {"model": ErrorResponse, "description": "The model's provider refused or sent nonsense."},
+    503: {"model": ErrorResponse, "description": "The model's provider, or the store, cannot be reached."},
+    504: {"model": ErrorResponse, "description": "The model's provider did not answer in time."},
+}
+ANSWERED: Mapping[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; where `stream` is true, events with a `chat.completion.chunk` each, then `[DONE]`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    **BUSY,
 }
 
 
@@ -51,37 +82,61 @@ def create_app(
     ``waiting`` more wait; ``max_body`` bounds a request in bytes. The application is closed
     when the server stops.
     """
+    admission = Admission(at_work=at_work, waiting=waiting)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await application.close()
+        try:
+            yield
+        finally:
+            await admission.emptied(LAST_SPANS_SECONDS)
+            await application.close()
 
-    app = FastAPI(title=f"Assay: {application.name}", version=__version__, lifespan=lifespan)
+    app = FastAPI(
+        title=f"Assay: {application.name}",
+        description=DESCRIPTION,
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.add_middleware(BodyLimit, limit=max_body)
+    app.add_middleware(Shield)
     errors.install(app)
     callers = Callers(api_key, groups_header)
-    admission = Admission(at_work=at_work, waiting=waiting)
     guarded = [Depends(callers.authorise)]
     app.include_router(_answers(application, callers, admission), dependencies=guarded, responses=dict(PROBLEMS))
     app.include_router(_models(application), dependencies=guarded, responses=dict(PROBLEMS))
     app.include_router(_state(application))
+    app.include_router(_reference(app))
     return app
 
 
 def _answers(application: Application, callers: Callers, admission: Admission) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["answers"])
 
-    @router.post("/chat/completions", response_model=ChatCompletion, responses={200: dict(STREAMED)})
-    async def chat_completions(body: ChatRequest, who: frozenset[str] = Depends(callers.groups)) -> AnswerResponse:
-        """Answer the last message with verified citations; streamed when ``stream`` is true."""
-        check_model(body, application)
-        question, warnings = question_of(body, who)
-        events = application.answer(question)
-        return AnswerResponse(events, request=body, warnings=warnings, admission=admission)
+    @router.post("/chat/completions", response_model=ChatCompletion, responses=dict(ANSWERED))
+    async def chat_completions(
+        body: ChatRequest,
+        who: Annotated[frozenset[str], Depends(callers.groups)],
+        traceparent: Annotated[str | None, Header(description="W3C: the trace that this one is a part of.")] = None,
+    ) -> AnswerResponse:
+        """Answer the last message with verified citations; streamed when `stream` is true.
 
-    @router.post("/search")
-    async def search(body: SearchRequest, who: frozenset[str] = Depends(callers.groups)) -> SearchResponse:
+        Behind a sentence, `[n]` stands for the n-th citation of `assay.citations`.
+        """
+        check_model(body.model, application)
+        found = asked(body, who)
+        return AnswerResponse(
+            application.answer(found.question, traceparent=traceparent),
+            Completion(body.model, found.warnings),
+            admission,
+            stream=bool(body.stream),
+            usage=bool(body.stream_options and body.stream_options.include_usage),
+        )
+
+    @router.post("/search", responses=dict(BUSY))
+    async def search(body: SearchRequest, who: Annotated[frozenset[str], Depends(callers.groups)]) -> SearchResponse:
         """The best chunks for a query, without an answer."""
         async with admission.place():
             found = await application.search(body.query, k=body.k, mode=body.mode, groups=who, where=body.where)
@@ -99,11 +154,11 @@ def _models(application: Application) -> APIRouter:
         """What can be asked here: the application, under its name."""
         return ModelList(data=[served])
 
-    @router.get("/{model}")
+    # A path: names may hold a slash.
+    @router.get("/{model:path}")
     async def model(model: str) -> ModelOut:
-        """One of them."""
-        if model != application.name:
-            raise NotFound(f"model {model!r} does not exist here; use {application.name!r}")
+        """One of them, by its name or its release's digest."""
+        check_model(model, application)
         return served
 
     return router
@@ -117,7 +172,7 @@ def _state(application: Application) -> APIRouter:
         """Whether the process answers."""
         return Health()
 
-    @router.get("/ready", responses={503: {"model": Readiness}})
+    @router.get("/ready", responses={503: {"model": Readiness, "description": "Questions cannot be answered."}})
     async def ready(reply: Response) -> Readiness:
         """Whether questions can be answered; 503 names what is wrong."""
         problems = await application.problems()
@@ -126,5 +181,15 @@ def _state(application: Application) -> APIRouter:
         return Readiness(
             status="not ready" if problems else "ready", release=application.release.digest, problems=problems
         )
+
+    return router
+
+
+def _reference(app: FastAPI) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/docs")
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(reference.page(app.openapi()))
 
     return router

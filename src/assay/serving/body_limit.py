@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from assay.serving.errors import Refused, response
-from assay.serving.schemas import ErrorBody
 
 
 class BodyLimit:
@@ -20,20 +18,14 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         seen = 0
-        body = ErrorBody(message=f"the request is larger than {self._limit} bytes", type="invalid_request_error")
-        too_large = Refused(413, body)
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._limit:
-                raise too_large
+                # Of this type: FastAPI turns any other that comes while it reads a body into a 400.
+                raise HTTPException(413, f"the request is larger than {self._limit} bytes")
             return message
 
-        try:
-            await self._app(scope, counted, send)
-        except Refused as error:
-            if error is not too_large:
-                raise
-            await response(error)(scope, receive, send)
+        await self._app(scope, counted, send)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from assay.documents import PUBLIC
-from assay.serving.errors import Refused
+from assay.serving.errors import CALLER, Refused
 from assay.serving.schemas import ErrorBody
 
 
@@ -24,16 +24,29 @@ class Callers:
     api_key: str | None
     groups_header: str | None
 
-    def authorise(self, request: Request) -> None:
+    async def authorise(self, request: Request) -> None:
         """Raise Refused(401) unless the key came as a bearer token."""
-        sent = request.headers.get("authorization", "").encode()
-        if self.api_key is not None and not hmac.compare_digest(sent, f"Bearer {self.api_key}".encode()):
-            body = ErrorBody(
-                message="the API key is missing or wrong", type="invalid_request_error", code="invalid_api_key"
-            )
+        if self.api_key is None:
+            return
+        scheme, _, sent = request.headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(_bytes(sent.strip()), self.api_key.encode())
+        if scheme.lower() != "bearer" or not right:
+            body = ErrorBody(message="the API key is missing or wrong", type=CALLER, code="invalid_api_key")
             raise Refused(401, body, {"WWW-Authenticate": "Bearer"})
 
-    def groups(self, request: Request) -> frozenset[str]:
-        """The groups the caller may read as."""
-        sent = request.headers.get(self.groups_header, "") if self.groups_header else ""
-        return frozenset({PUBLIC, *(name.strip() for name in sent.split(",") if name.strip())})
+    async def groups(self, request: Request) -> frozenset[str]:
+        """The groups the caller may read as.
+
+        Raises Refused(400) where the header came twice: one of them may be the caller's own, which a
+        proxy that adds instead of replacing has let through.
+        """
+        sent = request.headers.getlist(self.groups_header) if self.groups_header else []
+        if len(sent) > 1:
+            raise Refused(400, ErrorBody(message=f"the header {self.groups_header} came twice", type=CALLER))
+        names = _bytes(sent[0]).decode("utf-8", "replace").split(",") if sent else []
+        return frozenset({PUBLIC, *(name.strip() for name in names if name.strip())})
+
+
+def _bytes(header: str) -> bytes:
+    """A header as it was sent; servers hand it on decoded as Latin-1."""
+    return header.encode("latin-1", "replace")

@@ -1,13 +1,13 @@
-"""Chat completions: an answer as OpenAI's API tells it, whole or as server-sent events.
+"""Chat completions: an answer is made while its client listens, whole or as server-sent events.
 
 Streaming holds a sentence back until it is complete and its citations are verified, so an
-event carries one checked sentence, not one token. Citations and the rest that OpenAI's
-objects have no place for travel in the field ``assay``.
+event carries one checked sentence, not one token. Nothing is sent before the first of them:
+what fails until then has a status of its own.
 """
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -16,59 +16,17 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from assay.answering.events import Answer, AnswerEvent, Failed, Question, Sentence, Turn
-from assay.errors import AssayError, InputError, NotFound
-from assay.releases.application import Application
+from assay.answering.events import Answer, AnswerEvent, Failed, Sentence
+from assay.errors import AssayError
 from assay.serving.admission import Admission
-from assay.serving.errors import Refused, refused, response
-from assay.serving.schemas import (
-    AbstainedOut,
-    AnswerExtension,
-    ChatChunk,
-    ChatCompletion,
-    ChatRequest,
-    Choice,
-    ChunkChoice,
-    CitationOut,
-    Delta,
-    ErrorResponse,
-    ReplyMessage,
-    UsageOut,
-)
+from assay.serving.completions import Completion
+from assay.serving.errors import Refused, bug, error_json, refused, response
 
 SSE_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
+    (b"x-accel-buffering", b"no"),  # a proxy that gathers events before it passes them on would undo streaming
 ]
-
-
-def question_of(request: ChatRequest, groups: frozenset[str]) -> tuple[Question, list[str]]:
-    """The question that a request asks, and what the caller should know was not used.
-
-    Raises InputError if the last message is not the user's or holds nothing.
-    """
-    *before, last = request.messages
-    if last.role != "user":
-        raise InputError("messages: the last one must have the role 'user'")
-    if not last.text.strip():
-        raise InputError("messages: the last one is empty; ask a question")
-    instructions = sum(m.role in ("system", "developer") for m in before)
-    warnings = [f"{instructions} system message(s) ignored: the application's own prompt is used"]
-    history = tuple(Turn(m.role, m.text) for m in before if m.role in ("user", "assistant"))
-    question = Question(last.text, history=history, groups=groups, where=request.metadata or {})
-    return question, warnings if instructions else []
-
-
-def check_model(request: ChatRequest, application: Application) -> None:
-    """Raise NotFound unless the request names this application or its release."""
-    known = {application.name, application.release.digest}
-    if request.model not in known and not _is_prefix(request.model, application.release.digest):
-        raise NotFound(f"model {request.model!r} does not exist here; use {application.name!r}")
-
-
-def _is_prefix(name: str, digest: str) -> bool:
-    return len(name) >= 8 and digest.startswith(name)
 
 
 class AnswerResponse(Response):
@@ -77,17 +35,19 @@ class AnswerResponse(Response):
     def __init__(
         self,
         events: AsyncGenerator[AnswerEvent, None],
-        *,
-        request: ChatRequest,
-        warnings: list[str],
+        completion: Completion,
         admission: Admission,
+        *,
+        stream: bool,
+        usage: bool,
     ) -> None:
         super().__init__()
-        self._events, self._request, self._warnings, self._admission = events, request, warnings, admission
-        self._created = int(time.time())
+        self._events, self._completion, self._admission = events, completion, admission
+        self._streamed, self._usage = stream, usage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer on an ASGI connection."""
+        """Answer on an ASGI connection. An unexpected exception is raised after the client was told."""
+        unexpected: Exception | None = None
         async with anyio.create_task_group() as tasks:
 
             async def watch() -> None:
@@ -97,102 +57,90 @@ class AnswerResponse(Response):
 
             tasks.start_soon(watch)
             try:
-                async with self._admission.place(), aclosing(self._events) as events:
-                    if self._request.stream:
-                        await self._stream(events, send)
-                    else:
-                        await (await self._collected(events))(scope, receive, send)
+                await self._answer(scope, receive, send)
             except Refused as error:
                 await response(error)(scope, receive, send)
+            except Exception as error:
+                unexpected = error
             tasks.cancel_scope.cancel()
+        # Not raised inside, where it would become a group of one.
+        if unexpected is not None:
+            raise unexpected
 
-    async def _collected(self, events: AsyncGenerator[AnswerEvent, None]) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._admission.place(), aclosing(self._events) as events:
+            if self._streamed:
+                await self._stream(events, _Events(send))
+            else:
+                reply = await self._whole(events)
+                await reply(scope, receive, send)
+
+    async def _whole(self, events: AsyncGenerator[AnswerEvent, None]) -> Response:
         reply: Response | None = None
         # Read to the end: the stream's own end is what closes the trace.
         async for event in events:
             match event:
-                case Failed(error=error):
-                    raise refused(error)
+                case Sentence():
+                    self._completion.sentence(event)
+                case Failed(error=error, trace=trace):
+                    raise refused(error, trace)
                 case Answer():
-                    completion = ChatCompletion(
-                        id=f"chatcmpl-{event.trace}",
-                        created=self._created,
-                        model=self._request.model,
-                        choices=[Choice(message=ReplyMessage(content=event.text))],
-                        usage=_usage(event),
-                        assay=self._extension(event),
-                    )
-                    reply = JSONResponse(completion.model_dump(exclude_none=True))
+                    reply = JSONResponse(self._completion.whole(event).model_dump())
         if reply is None:
-            raise refused(AssayError("the answer ended without a result"))
+            raise AssayError("the answer ended without a result")
         return reply
 
-    async def _stream(self, events: AsyncGenerator[AnswerEvent, None], send: Send) -> None:
-        started = False
-
-        async def emit(body: BaseModel | str) -> None:
-            nonlocal started
-            if not started:
-                await send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
-                started = True
-            text = body if isinstance(body, str) else body.model_dump_json(exclude_none=True)
-            await send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
-
-        shown = False
-        async for event in events:
-            match event:
-                case Sentence():
-                    await emit(self._sentence(event, first=not shown))
-                    shown = True
-                case Answer():
-                    if not shown:
-                        await emit(self._chunk(event.trace, Delta(role="assistant", content=event.text)))
-                    await emit(self._last(event))
-                    if self._request.stream_options and self._request.stream_options.include_usage:
-                        await emit(self._usage_chunk(event))
-                case Failed(error=error) if not started:
-                    # Nothing was sent: the client gets a real status instead of a 200 that fails.
-                    raise refused(error)
-                case Failed(error=error):
-                    await emit(ErrorResponse(error=refused(error).body))
-        await emit("[DONE]")
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def _sentence(self, event: Sentence, *, first: bool) -> ChatChunk:
-        extension = AnswerExtension(citations=[CitationOut.of(c) for c in event.citations], supported=event.supported)
-        delta = Delta(role="assistant" if first else None, content=event.text)
-        return self._chunk("", delta, extension)
-
-    def _chunk(self, trace: str, delta: Delta, extension: AnswerExtension | None = None) -> ChatChunk:
-        return ChatChunk(
-            id=f"chatcmpl-{trace or self._created}",
-            created=self._created,
-            model=self._request.model,
-            choices=[ChunkChoice(delta=delta)],
-            assay=extension,
-        )
-
-    def _last(self, event: Answer) -> ChatChunk:
-        chunk = self._chunk(event.trace, Delta(), self._extension(event))
-        return chunk.model_copy(update={"choices": [ChunkChoice(delta=Delta(), finish_reason="stop")]})
-
-    def _usage_chunk(self, event: Answer) -> ChatChunk:
-        return self._chunk(event.trace, Delta()).model_copy(update={"choices": [], "usage": _usage(event)})
-
-    def _extension(self, event: Answer) -> AnswerExtension:
-        gone = event.abstained
-        return AnswerExtension(
-            citations=[CitationOut.of(c) for c in event.citations],
-            abstained=AbstainedOut(reason=gone.reason, detail=gone.detail) if gone else None,
-            confidence=event.confidence,
-            release=event.release,
-            trace=event.trace,
-            cost=event.cost,
-            milliseconds=event.milliseconds,
-            warnings=self._warnings,
-        )
+    async def _stream(self, events: AsyncGenerator[AnswerEvent, None], out: _Events) -> None:
+        failed: Refused | None = None
+        try:
+            async for event in events:
+                match event:
+                    case Sentence():
+                        await out.send(self._completion.sentence(event))
+                    case Answer():
+                        for chunk in self._completion.end(event):
+                            await out.send(chunk)
+                        if self._usage:
+                            await out.send(self._completion.usage(event))
+                    case Failed(error=error, trace=trace):
+                        failed = refused(error, trace)
+        except Exception as error:
+            if out.begun:
+                await out.fail(bug(error))
+            raise
+        if failed is None:
+            await out.end()
+        elif out.begun:
+            await out.fail(failed)
+        else:
+            raise failed
 
 
-def _usage(event: Answer) -> UsageOut:
-    usage = event.usage
-    return UsageOut(prompt_tokens=usage.input, completion_tokens=usage.output, total_tokens=usage.input + usage.output)
+class _Events:
+    """Server-sent events on an ASGI connection; the response begins with the first."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def send(self, body: BaseModel) -> None:
+        await self._data(body.model_dump_json())
+
+    async def end(self) -> None:
+        """The end of a stream that went well."""
+        await self._data("[DONE]")
+        await self._close()
+
+    async def fail(self, error: Refused) -> None:
+        """The end of one that did not: without ``[DONE]``, so that nobody takes it for whole."""
+        await self._data(json.dumps(error_json(error.body)))
+        await self._close()
+
+    async def _data(self, text: str) -> None:
+        if not self.begun:
+            self.begun = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
+        await self._send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
+
+    async def _close(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})

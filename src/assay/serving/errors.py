@@ -21,6 +21,10 @@ from assay.errors import (
 )
 from assay.serving.schemas import ErrorBody, ErrorResponse
 
+CALLER, SERVER = "invalid_request_error", "server_error"
+LONGEST = 2_000
+"""Characters of a message: what a caller sent is quoted in it and may be of any length."""
+
 
 class Refused(Exception):
     """A request that is refused with a status of its own."""
@@ -30,38 +34,59 @@ class Refused(Exception):
         super().__init__(body.message)
 
 
-def refused(error: AssayError) -> Refused:
+def refused(error: AssayError, trace: str | None = None) -> Refused:
     """How an error of ours is told to a client. What a provider said about *its* key or quota is
     our problem and not the client's, so it is a 502 or 503, never a 401."""
+    status, kind, code = _told(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        headers["Retry-After"] = str(int(error.retry_after) + 1)
+    return Refused(status, ErrorBody(message=str(error), type=kind, code=code, trace=trace), headers)
+
+
+def _told(error: AssayError) -> tuple[int, str, str | None]:
     match error:
         case InputError():
-            return Refused(400, ErrorBody(message=str(error), type="invalid_request_error"))
+            return 400, CALLER, None
         case NotFound():
-            return Refused(404, ErrorBody(message=str(error), type="invalid_request_error", code="not_found"))
-        case RateLimited(retry_after=wait):
-            headers = {"Retry-After": str(int(wait) + 1)} if wait is not None else {}
-            body = ErrorBody(message=str(error), type="server_error", code="provider_rate_limited")
-            return Refused(503, body, headers)
+            return 404, CALLER, "not_found"
+        case RateLimited():
+            return 503, SERVER, "provider_rate_limited"
         case ModelTimeout():
-            return Refused(504, ErrorBody(message=str(error), type="server_error", code="provider_timeout"))
+            return 504, SERVER, "provider_timeout"
         case ModelUnavailable():
-            return Refused(503, ErrorBody(message=str(error), type="server_error", code="provider_unavailable"))
+            return 503, SERVER, "provider_unavailable"
         case ModelError():
-            return Refused(502, ErrorBody(message=str(error), type="server_error", code="provider_error"))
+            return 502, SERVER, "provider_error"
         case StoreError():
-            return Refused(503, ErrorBody(message=str(error), type="server_error", code="store_error"))
+            return 503, SERVER, "store_error"
         case _:
-            return Refused(500, ErrorBody(message=str(error), type="server_error"))
+            return 500, SERVER, None
+
+
+def bug(error: Exception) -> Refused:
+    """What a client is told of a mistake of ours: its kind, nothing of its content."""
+    return Refused(500, ErrorBody(message=f"internal error: {type(error).__name__}", type=SERVER, code="internal"))
 
 
 def response(error: Refused) -> JSONResponse:
     """The response for a refusal."""
-    content = ErrorResponse(error=error.body).model_dump()
-    return JSONResponse(content, status_code=error.status, headers=error.headers)
+    return JSONResponse(error_json(error.body), status_code=error.status, headers=error.headers)
+
+
+def error_json(body: ErrorBody) -> dict[str, object]:
+    """An error as JSON, of bounded length and without lone surrogates, which UTF-8 cannot say."""
+    safe = {name: _sayable(value) for name, value in body.model_dump().items() if value is not None}
+    return ErrorResponse(error=body.model_copy(update=safe)).model_dump()
+
+
+def _sayable(value: str) -> str:
+    cut = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+    return cut.encode("utf-8", "replace").decode()
 
 
 def install(app: FastAPI) -> None:
-    """Give every error of the app its shape."""
+    """Give every expected error of the app its shape; the others are Shield's."""
 
     async def on_refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Refused)
@@ -73,21 +98,28 @@ def install(app: FastAPI) -> None:
 
     async def on_invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "body")
-        message = f"{place}: {first['msg']}" if place else str(first["msg"])
-        return response(Refused(400, ErrorBody(message=message, type="invalid_request_error", param=place or None)))
+        return response(Refused(400, _invalid(error)))
 
     async def on_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        kind = "invalid_request_error" if error.status_code < 500 else "server_error"
+        kind = CALLER if error.status_code < 500 else SERVER
         return response(Refused(error.status_code, ErrorBody(message=str(error.detail), type=kind), error.headers))
-
-    async def on_bug(_: Request, error: Exception) -> JSONResponse:
-        return response(Refused(500, ErrorBody(message=f"internal error: {type(error).__name__}", type="server_error")))
 
     app.add_exception_handler(Refused, on_refused)
     app.add_exception_handler(AssayError, on_assay_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_bug)
+
+
+def _invalid(error: RequestValidationError) -> ErrorBody:
+    """The first thing that is wrong with a request, and where."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        what = first.get("ctx", {}).get("error", first["msg"])
+        return ErrorBody(message=f"the body is not JSON: {what} at character {first['loc'][-1]}", type=CALLER)
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    if not place:
+        message = "the body must be a JSON object, sent with Content-Type: application/json"
+        return ErrorBody(message=message, type=CALLER)
+    said = str(first["msg"]).removeprefix("Value error, ")
+    return ErrorBody(message=f"{place}: {said}", type=CALLER, param=place)

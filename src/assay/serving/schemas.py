@@ -1,65 +1,26 @@
-"""What goes over the wire: OpenAI's chat-completion objects, and Assay's extension of them.
+"""What comes back over the wire: OpenAI's chat-completion objects, and Assay's extension of them.
 
-Unknown request fields are accepted and ignored, as OpenAI-compatible servers do, since
-clients send many. What Assay does not do (tools, several choices) is refused by name.
+A field that OpenAI's client expects is there even when it is null.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from assay.documents import Citation
 from assay.retrieval.found import Candidate
 
-MAX_TEXT = 100_000
-"""Characters of one message; longer ones are refused before any work is done."""
 
-
-class TextPart(BaseModel):
-    """A part of a message's content; only text can be answered."""
-
-    type: Literal["text"]
-    text: Annotated[str, Field(max_length=MAX_TEXT)]
-
-
-class ChatMessage(BaseModel):
-    """A message as the chat-completions API defines it."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[str, Field(max_length=MAX_TEXT)] | list[TextPart]
-
-    @property
-    def text(self) -> str:
-        """The content as one text."""
-        if isinstance(self.content, str):
-            return self.content
-        return "\n".join(part.text for part in self.content)
-
-
-class StreamOptions(BaseModel):
-    include_usage: bool = False
-
-
-class ChatRequest(BaseModel):
-    """A chat-completion request. The last message must be the user's question."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    model: str = Field(description="The application's name, or a release's digest.")
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=500)]
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    n: Literal[1] | None = Field(None, description="One answer is made; more are refused.")
-    metadata: dict[str, str] | None = Field(
-        None, description="Filters: only documents whose metadata has these values are used."
-    )
+def _absent(value: Any) -> bool:
+    return value is None
 
 
 class CitationOut(BaseModel):
     """A span that supports a sentence: `quote` is the document's text from `start` to `end`."""
 
+    number: Annotated[int, Field(ge=1, description="The `[number]` behind the sentence in the answer's text.")]
     document: str
     chunk: str
     start: int
@@ -68,8 +29,9 @@ class CitationOut(BaseModel):
     sentence: str
 
     @classmethod
-    def of(cls, citation: Citation) -> CitationOut:
+    def of(cls, number: int, citation: Citation) -> CitationOut:
         return cls(
+            number=number,
             document=citation.document,
             chunk=citation.chunk,
             start=citation.start,
@@ -77,6 +39,13 @@ class CitationOut(BaseModel):
             quote=citation.quote,
             sentence=citation.sentence,
         )
+
+
+class SentenceExtension(BaseModel):
+    """Assay's part of a streamed sentence."""
+
+    citations: list[CitationOut]
+    supported: Annotated[bool, Field(description="Whether its support was found.")]
 
 
 class AbstainedOut(BaseModel):
@@ -87,25 +56,38 @@ class AbstainedOut(BaseModel):
 
 
 class AnswerExtension(BaseModel):
-    """Assay's part of a response, in the field `assay`."""
+    """Assay's part of an answer, in the field `assay` of the response or of the last chunk.
+
+    `citations[n - 1]` is what `[n]` in the text stands for.
+    """
 
     citations: list[CitationOut]
-    supported: Annotated[
-        bool | None, Field(description="On a streamed sentence: whether its support was found.")
-    ] = None
-    abstained: AbstainedOut | None = None
-    confidence: float | None = None
-    release: str | None = None
-    trace: str | None = None
-    cost: Annotated[float | None, Field(description="US dollars; absent where a price is unknown.")] = None
-    milliseconds: float | None = None
-    warnings: list[str] = []
+    abstained: AbstainedOut | None
+    confidence: float
+    model: Annotated[str, Field(description="What wrote the answer; empty where nothing was written.")]
+    release: str
+    trace: str
+    cost: Annotated[float | None, Field(description="US dollars; null where a price is unknown.")]
+    milliseconds: float
+    warnings: list[str]
+
+
+class PromptTokens(BaseModel):
+    cached_tokens: int
+
+
+class CompletionTokens(BaseModel):
+    reasoning_tokens: int
 
 
 class UsageOut(BaseModel):
+    """Tokens of the model that wrote the answer."""
+
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokens
+    completion_tokens_details: CompletionTokens
 
 
 class ReplyMessage(BaseModel):
@@ -122,7 +104,7 @@ class Choice(BaseModel):
 
 
 class ChatCompletion(BaseModel):
-    """A whole answer."""
+    """A whole answer. In its text, `[n]` behind a sentence stands for the n-th of `assay.citations`."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -134,18 +116,19 @@ class ChatCompletion(BaseModel):
 
 
 class Delta(BaseModel):
-    role: Literal["assistant"] | None = None
-    content: str | None = None
+    role: Annotated[Literal["assistant"] | None, Field(exclude_if=_absent)] = None
+    content: Annotated[str | None, Field(exclude_if=_absent)] = None
 
 
 class ChunkChoice(BaseModel):
     index: int = 0
     delta: Delta
     finish_reason: Literal["stop"] | None = None
+    logprobs: None = None
 
 
 class ChatChunk(BaseModel):
-    """One event of a streamed answer: a checked sentence, or the end."""
+    """One event of a streamed answer: a checked sentence, the end, or the usage."""
 
     id: str
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
@@ -153,7 +136,7 @@ class ChatChunk(BaseModel):
     model: str
     choices: list[ChunkChoice]
     usage: UsageOut | None = None
-    assay: AnswerExtension | None = None
+    assay: Annotated[SentenceExtension | AnswerExtension | None, Field(exclude_if=_absent)] = None
 
 
 class ModelOut(BaseModel):
@@ -166,17 +149,6 @@ class ModelOut(BaseModel):
 class ModelList(BaseModel):
     object: Literal["list"] = "list"
     data: list[ModelOut]
-
-
-class SearchRequest(BaseModel):
-    """A search without an answer."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    query: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
-    k: Annotated[int, Field(ge=1, le=200)] = 10
-    mode: Literal["dense", "lexical", "hybrid"] | None = None
-    where: dict[str, str | int | float | bool] = {}
 
 
 class HitOut(BaseModel):
@@ -218,6 +190,7 @@ class ErrorBody(BaseModel):
     type: str
     param: str | None = None
     code: str | None = None
+    trace: Annotated[str | None, Field(exclude_if=_absent, description="The trace that tells more.")] = None
 
 
 class ErrorResponse(BaseModel):
@@ -230,7 +203,10 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+State: TypeAlias = Literal["ready", "not ready"]
+
+
 class Readiness(BaseModel):
-    status: Literal["ready", "not ready"]
+    status: State
     release: str
     problems: list[str]

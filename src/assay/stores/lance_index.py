@@ -69,7 +69,7 @@ class LanceIndex:
         self._applies = 0
         with self._translated():
             self._database = lancedb.connect(uri, read_consistency_interval=timedelta(0))
-            self._table = self._database.create_table(table, schema=_schema(dimensions), exist_ok=True)
+            self._table = self._opened()
             found = self._table.schema
         if set(found.names) != set(_schema(dimensions).names):
             raise StoreError(f"{self._place}: is not an index of Assay; name another table")
@@ -121,7 +121,9 @@ class LanceIndex:
         with self._translated():
             for at in range(0, len(storable), _BATCH):
                 wanted = f"id IN ({_list(storable[at : at + _BATCH])})"
-                known |= {chunk.id: chunk for chunk in self._chunks(f"{wanted} AND {_condition(scope)}" if scope else wanted)}
+                known |= {
+                    chunk.id: chunk for chunk in self._chunks(f"{wanted} AND {_condition(scope)}" if scope else wanted)
+                }
         return [known[id] for id in ids if id in known]
 
     def document(self, document: str, scope: Scope) -> list[Chunk]:
@@ -209,6 +211,15 @@ class LanceIndex:
             with suppress(StoreError):
                 self.refresh()
 
+    def _opened(self) -> lancedb.table.Table:
+        """The table whatever its schema, made where it is missing."""
+        try:
+            return self._database.open_table(self._name)
+        except ValueError as error:
+            if "not found" not in str(error):
+                raise
+        return self._database.create_table(self._name, schema=_schema(self._dimensions), exist_ok=True)
+
     def _dense(self, query: Dense) -> list[Hit]:
         vector = np.asarray(query.vector, np.float32)
         exact = vector.astype(np.float64)
@@ -245,7 +256,9 @@ class LanceIndex:
             return total
         every: list[tuple[Occur, FullTextQuery]] = [(Occur.MUST, _anywhere(word)) for word in words]
         query = BooleanQuery(every) if len(every) > 1 else every[0][1]
-        return int(self._table.search(query, query_type="fts").limit(total).select(["id"]).to_arrow().num_rows)
+        return int(
+            self._table.search(query, query_type="fts").limit(total).select(["id", "_score"]).to_arrow().num_rows
+        )
 
     def _refuse_foreign(self, ids: Sequence[str], mine: str) -> None:
         for at in range(0, len(ids), _BATCH):

@@ -32,6 +32,7 @@ from assay.stores.lock import exclusive
 
 _HEAP = 192_000_000  # bytes a writer may use before it writes a segment; few large ones search faster
 _SMALL_HEAP = 16_000_000
+_DELETES = 1_000  # rows in one query
 _REBUILD_SHARE = 8  # anew once one row in so many was removed: BM25 counts removed rows until then
 
 _T = TypeVar("_T")
@@ -192,8 +193,10 @@ def _catch_up(index: tantivy.Index, stamp: Stamp, view: View, buried: int) -> bo
         return False
     writer = index.writer(_SMALL_HEAP, 1)
     writer.delete_documents_by_term("role", "stamp")
-    for row in removed.tolist():
-        writer.delete_documents_by_term("row", row)
+    # By query: tantivy-py takes a number for a signed one, and deletes nothing by such a term.
+    for at in range(0, len(removed), _DELETES):
+        rows = removed[at : at + _DELETES].tolist()
+        writer.delete_documents_by_query(Query.term_set_query(index.schema, "row", rows))
     for row, chunk in view.chunks_after(last_row):
         writer.add_document(lexical.entry(row, chunk))
     _commit(writer, view.stamp)

@@ -1,0 +1,147 @@
+"""What may be asked over the wire: OpenAI's chat-completion request, with Assay's extension, and a search.
+
+Request fields that Assay has no use for are accepted, as OpenAI-compatible servers do, since
+clients send many; an answer names those it ignored. What would promise something that is not
+done (tools, several choices, an output format) is refused by name. Types are not coerced.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, WithJsonSchema
+
+from assay.documents import Scalar
+
+MAX_TEXT = 100_000
+"""Characters of one message; longer ones are refused before any work is done."""
+SILENT = frozenset(
+    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+)
+"""Fields for a provider's book-keeping: that they are ignored changes no answer."""
+
+Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
+Switch: TypeAlias = Annotated[bool, Strict()]
+
+
+class TextPart(BaseModel):
+    """A part of a message's content; only text can be answered."""
+
+    type: Literal["text"]
+    text: Text
+
+
+def _form(content: object) -> str:
+    return "parts" if isinstance(content, list) else "text"
+
+
+Content: TypeAlias = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[list[TextPart], Tag("parts")], Discriminator(_form)
+]
+
+
+class AskingMessage(BaseModel):
+    """What the user, or whoever wrote the client, said."""
+
+    role: Literal["system", "developer", "user"]
+    content: Content
+
+    @property
+    def text(self) -> str:
+        """The content as one text."""
+        return _joined(self.content)
+
+
+class AssistantMessage(BaseModel):
+    """What was answered before."""
+
+    role: Literal["assistant"]
+    content: Content | None = None
+
+    @property
+    def text(self) -> str:
+        """The content as one text."""
+        return _joined(self.content or "")
+
+
+def _joined(content: str | list[TextPart]) -> str:
+    return content if isinstance(content, str) else "\n".join(part.text for part in content)
+
+
+ChatMessage: TypeAlias = Annotated[AskingMessage | AssistantMessage, Field(discriminator="role")]
+
+
+class StreamOptions(BaseModel):
+    include_usage: Switch = Field(False, description="Send one more chunk at the end, with the usage.")
+
+
+class AnswerOptions(BaseModel):
+    """Assay's part of a request, in the field `assay`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    where: dict[str, Scalar] = Field(
+        {}, description="Filters: only documents whose metadata has these values are used."
+    )
+
+
+def _no_tools(value: Any) -> Any:
+    if value:
+        raise ValueError("this server answers from documents and calls no tools; leave it out")
+    return value
+
+
+def _plain_text(value: Any) -> Any:
+    if value is not None and (not isinstance(value, dict) or value.get("type") != "text"):
+        raise ValueError("answers are plain text; leave it out")
+    return value
+
+
+def _one(value: Any) -> Any:
+    if value is not None and (isinstance(value, bool) or value != 1):
+        raise ValueError("one answer is made for a question; leave it out or send 1")
+    return value
+
+
+_NO_TOOLS = {"anyOf": [{"type": "array", "maxItems": 0}, {"type": "null"}], "description": "Tools are not called."}
+_PLAIN = {
+    "anyOf": [
+        {"type": "object", "properties": {"type": {"const": "text"}}, "required": ["type"]},
+        {"type": "null"},
+    ]
+}
+_ONE = {"anyOf": [{"const": 1}, {"type": "null"}], "description": "One answer is made; more are refused."}
+NoTools: TypeAlias = Annotated[list[Any] | None, AfterValidator(_no_tools), WithJsonSchema(_NO_TOOLS)]
+
+
+class ChatRequest(BaseModel):
+    """A chat-completion request. The last message must be the user's question."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: Annotated[str, Field(max_length=500, description="The application's name, or its release's digest.")]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=500)]
+    stream: Switch | None = None
+    stream_options: StreamOptions | None = None
+    n: Annotated[Any, AfterValidator(_one), WithJsonSchema(_ONE)] = None
+    tools: NoTools = None
+    functions: NoTools = None
+    response_format: Annotated[Any, AfterValidator(_plain_text), WithJsonSchema(_PLAIN)] = None
+    assay: AnswerOptions = Field(default_factory=lambda: AnswerOptions(where={}))
+
+    @property
+    def ignored(self) -> list[str]:
+        """Names of fields that were sent and change nothing."""
+        extra = self.model_extra or {}
+        return sorted(name for name, value in extra.items() if value is not None and name not in SILENT)
+
+
+class SearchRequest(BaseModel):
+    """A search without an answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+    k: Annotated[int, Strict(), Field(ge=1, le=200)] = 10
+    mode: Literal["dense", "lexical", "hybrid"] | None = None
+    where: dict[str, Scalar] = {}

@@ -49,8 +49,8 @@ format: dev ## rewrite the code in the project's format
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
 
-bench: dev ## quality and speed tables (see benchmarks/README.md for data and peers)
-	$(BIN)/python -m benchmarks
+bench: dev ## quality and speed tables: make bench DATA=DIR (benchmarks/README.md: data, peers)
+	$(BIN)/python -m benchmarks $(if $(DATA),--data "$(DATA)") $(BENCH)
 
 lock: dev ## resolve the versions anew
 	$(BIN)/python -m pip install --quiet uv

@@ -48,6 +48,16 @@ def probe() -> State:
     return State(round(load, 2), round(min(1.0, got / (cores * _PROBE_SECONDS)), 3))
 
 
+def cpu_seconds() -> float | None:
+    """CPU seconds that all processes have used since the start, where the system tells."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
+    except OSError:
+        return None
+    user, nice, system, _, _, interrupts, soft = map(int, first[1:8])
+    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
+
+
 def describe() -> dict[str, str | int]:
     """What a reader of the figures should know."""
     return {

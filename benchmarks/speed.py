@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from benchmarks.synthetic import generate
 from benchmarks.tables import table
 
 OURS = "assay"
+BUSY = 0.15
+"""Cores that others use on a machine which is quiet no more."""
 PEERS = Path(__file__).parent / "peers"
 
 Report = dict[str, Any]
@@ -146,9 +150,31 @@ def _rounds(trial: Trial, options: Options) -> tuple[dict[str, list[Report]], li
                 file=sys.stderr,
                 flush=True,
             )
-            states.append({"system": system, "round": number + 1, "load": state.load, "share": state.share})
+            others = Others()
             reports[system].append(_report(system, trial, options))
+            during = {"system": system, "round": number + 1, "others_cores": others.cores()}
+            states.append(during | {"load": state.load, "share": state.share})
     return reports, states
+
+
+class Others:
+    """How much of the machine other processes than ours use from here on."""
+
+    def __init__(self) -> None:
+        self._began, self._all, self._ours = time.perf_counter(), machine.cpu_seconds(), _our_cpu_seconds()
+
+    def cores(self) -> float | None:
+        """In whole cores, on average; None where the system does not tell."""
+        now = machine.cpu_seconds()
+        if now is None or self._all is None:
+            return None
+        ours = _our_cpu_seconds() - self._ours
+        return round(max(0.0, now - self._all - ours) / (time.perf_counter() - self._began), 2)
+
+
+def _our_cpu_seconds() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def _report(system: str, trial: Trial, options: Options) -> Report:
@@ -191,8 +217,11 @@ def _print(trial: Trial, reports: Mapping[str, Sequence[Report]], states: Sequen
     table(f"{trial.name} (chunks: {_chunks(reports)})", header, rows)
     shares = [state["share"] for state in states]
     loads = [state["load"] for state in states]
+    others = [state["others_cores"] for state in states if state["others_cores"] is not None]
     print(f"Load before each process: {min(loads)} to {max(loads)}; cores got: {min(shares):.0%} to {max(shares):.0%}.")
-    if min(shares) < machine.QUIET:
+    if others:
+        print(f"Cores that other processes used meanwhile: {min(others)} to {max(others)}.")
+    if min(shares) < machine.QUIET or max(others, default=0.0) > BUSY:
         print("The machine was not quiet: read ratios, and run again before believing them.")
 
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.answering.markers import mask, read
-from assay.answering.pieces import LONGEST, Piece, Splitter
+from assay.answering.pieces import LONGEST, LONGEST_CODE, Piece, Splitter
 from assay.answering.segments import Unit
 
 DRAFT = st.text(st.sampled_from("aB1 .!?\n\t|#-*`~[](),。【】'\"é:"), max_size=120) | st.lists(
@@ -121,3 +122,11 @@ def test_masking_maps_back_to_the_raw_text(draft: str) -> None:
     assert list(masked.offsets) == sorted(masked.offsets)
     for char, offset in zip(masked.text, masked.offsets, strict=True):
         assert draft[offset] == char or char == " "
+
+
+@pytest.mark.parametrize("flood", ["\n", " \n", "[", "`", "| a ", ". ", "- a\n", "。", "```\nx\n", "a"])
+def test_a_model_that_repeats_itself_for_ever_is_cut(flood: str) -> None:
+    draft = flood * (12_000 // len(flood))
+    pieces = split([draft])
+    assert max((len(piece.text) for piece in pieces), default=0) <= LONGEST_CODE * 17 // 16 + len(flood)
+    assert "".join(piece.lead + piece.text for piece in pieces).rstrip() == draft.rstrip()

@@ -8,6 +8,9 @@
 - ``python`` blocks: run in a scratch folder.
 - ``json`` blocks: must parse.
 
+Where a console or python block names ``http://127.0.0.1:8080``, the handbook is really served, on a free
+port that is put in its place.
+
 A block whose info string says ``not-run`` is only shown; a reason must follow it.
 """
 
@@ -19,6 +22,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +31,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SERVED = "http://127.0.0.1:8080"
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "COLUMNS": "200",
+    "NO_COLOR": "1",
+}
 
 HANDBOOK = {
     "holidays.md": (
@@ -75,20 +85,41 @@ def promised(expected: str, output: str) -> bool:
     return any(re.search(pattern, " ".join(line.split())) for line in output.splitlines())
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_console_blocks_do_what_they_say(page: Path, tmp_path: Path) -> None:
-    shell = [b for b in blocks(page) if b.language == "console" and "not-run" not in b.info]
-    if not shell:
-        pytest.skip("no console blocks")
-    folder = tmp_path / "handbook"
+def write_handbook(folder: Path) -> None:
     folder.mkdir()
     for name, text in HANDBOOK.items():
         (folder / name).write_text(text, encoding="utf-8")
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "200",
-        "NO_COLOR": "1",
-    }
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server for the handbook, without ``/v1``."""
+    place = tmp_path_factory.mktemp("served")
+    write_handbook(place / "handbook")
+    for words in (["init", "app", "--from", "handbook", "--name", "handbook"], ["ingest", "--file", "app/assay.toml"]):
+        subprocess.run(["assay", *words], cwd=place, env=ENVIRONMENT, check=True, capture_output=True)
+    command = ["assay", "serve", "--port", "0", "--file", "app/assay.toml"]
+    with subprocess.Popen(command, cwd=place, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        said = server.stderr.readline()
+        found = re.search(r"http://[\d.:]+", said)
+        assert found, said
+        yield found[0]
+        server.terminate()
+        server.communicate(timeout=60)
+
+
+def addressed(text: str, request: pytest.FixtureRequest) -> str:
+    """The text with the address of a running server, where it names one."""
+    return text.replace(SERVED, request.getfixturevalue("served")) if SERVED in text else text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_console_blocks_do_what_they_say(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    shell = [b for b in blocks(page) if b.language == "console" and "not-run" not in b.info]
+    if not shell:
+        pytest.skip("no console blocks")
+    write_handbook(tmp_path / "handbook")
     here = tmp_path
     for block in shell:
         for command, expected in commands(block):
@@ -96,7 +127,14 @@ def test_console_blocks_do_what_they_say(page: Path, tmp_path: Path) -> None:
                 here = (here / command[3:]).resolve()
                 continue
             done = subprocess.run(
-                command, shell=True, cwd=here, env=environment, capture_output=True, text=True, timeout=120, check=False
+                addressed(command, request),
+                shell=True,
+                cwd=here,
+                env=ENVIRONMENT,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
             )
             output = done.stdout + done.stderr
             place = f"{page.name}:{block.line}: $ {command}\n{output}"
@@ -107,7 +145,9 @@ def test_console_blocks_do_what_they_say(page: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_in_the_documentation_are_valid(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_in_the_documentation_are_valid(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     from assay.releases.manifest import Manifest
 
     monkeypatch.chdir(tmp_path)
@@ -120,7 +160,7 @@ def test_files_in_the_documentation_are_valid(page: Path, tmp_path: Path, monkey
         elif block.language == "json":
             json.loads(block.text)
         elif block.language == "python":
-            exec(compile(block.text, f"{page.name}:{block.line}", "exec"), {"__name__": "__docs__"})
+            exec(compile(addressed(block.text, request), f"{page.name}:{block.line}", "exec"), {"__name__": "__docs__"})
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -74,7 +74,7 @@ def read(text: str, title: Callable[[int], str | None]) -> Marked:
         shown += [before, _noun(text, match, found, title) or gap]
         at = match.end()
     rest = text[at:]
-    return Marked(_tidy("".join(claim) + rest), _tidy("".join(shown) + rest), tuple(numbers))
+    return Marked(("".join(claim) + rest).strip(), ("".join(shown) + rest).strip(), tuple(numbers))
 
 
 def mask(text: str) -> Masked:
@@ -124,7 +124,3 @@ def _noun(text: str, match: re.Match[str], numbers: list[int], title: Callable[[
         return None
     titles = list(dict.fromkeys(f"“{found}”" for number in numbers if (found := title(number))))
     return f"{match['space']}{' and '.join(titles) or 'the documents'}"
-
-
-def _tidy(text: str) -> str:
-    return text.strip(" \t") if text[:1] in " \t" else text.rstrip(" \t")

@@ -55,5 +55,10 @@ def main() -> None:
     except AssayError as error:
         fail(str(error))
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output has gone; what is still buffered has nowhere to go either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception as error:
+        if os.environ.get("ASSAY_DEBUG"):
+            raise
+        fail(f"internal error, which is a bug: {type(error).__name__}: {error}\nASSAY_DEBUG=1 shows where", code=70)

@@ -23,7 +23,7 @@ def emit(value: Any) -> None:
 
 def note(message: str) -> None:
     """Tell a person something that is not the result."""
-    err.print(message, style="dim", markup=False)
+    err.print(message, style="dim", markup=False, soft_wrap=True)
 
 
 def fail(message: str, *, code: int = 2) -> NoReturn:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from assay.digest import Digest, canonical, digest
+from assay.errors import StoreError
 from assay.ingestion.chunking.chunkers import CHUNKER_REVISION
 
 
@@ -13,14 +14,15 @@ from assay.ingestion.chunking.chunkers import CHUNKER_REVISION
 class Recipe:
     """Two indexes with one recipe, over the same sources, are the same index.
 
-    ``embedder`` is the embedder's identity, ``window`` what it sees in tokens, ``backend`` the
-    index's kind, ``parser`` the revisions of the parsers.
+    ``embedder`` is the embedder's identity, ``dimensions`` of its vectors and ``window`` what it
+    sees in tokens, ``backend`` the index's kind, ``parser`` the revisions of the parsers.
     """
 
     chunker: str
     max_tokens: int
     overlap: int
     embedder: str
+    dimensions: int
     window: int
     backend: str
     parser: str
@@ -41,5 +43,11 @@ class Recipe:
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any]) -> Recipe:
-        """The recipe that ``to_json`` wrote."""
-        return cls(**values)
+        """The recipe that ``to_json`` wrote. Raises StoreError for one of another version of Assay."""
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise StoreError(
+                "the state was written by another version of Assay, which names an index's parts otherwise; "
+                "move the folder .assay away and ingest again"
+            ) from error

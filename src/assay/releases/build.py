@@ -12,7 +12,8 @@ from assay.answering.reading import Reader
 from assay.answering.writer import Writer
 from assay.errors import NotFound
 from assay.ingestion import recipe as recipes
-from assay.ingestion.ledger import IndexRow, Ledger
+from assay.ingestion.listed import listed
+from assay.ingestion.rows import IndexRow
 from assay.models.embedding import Embedder
 from assay.models.late_interaction import LateInteraction
 from assay.models.minilm import MiniLM
@@ -21,10 +22,8 @@ from assay.releases import parts
 from assay.releases.application import Application
 from assay.releases.project import Project
 from assay.releases.sections import EXTRACTIVE
-from assay.releases.store import ReleaseStore
+from assay.releases.state_writer import StateWriter
 from assay.retrieval.retriever import Retriever, SearchRecipe
-from assay.stores.blobs import BlobStore
-from assay.stores.traces import TraceStore
 from assay.tracing.opening import open_recorder
 
 ANSWER_TOKENS = 1_024
@@ -32,7 +31,7 @@ ANSWER_TOKENS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """The index that is asked, and what a person should know about it."""
 
     row: IndexRow
@@ -46,11 +45,10 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
     StoreError.
     """
     manifest = project.manifest
-    database = parts.database(project)
     embedder = parts.embedder(manifest)
-    asked = _asked(project, Ledger(database), embedder)
-    index = parts.index(project, asked.row.recipe, embedder.dimensions)
-    ReleaseStore(BlobStore(database)).keep(project.release)
+    asked = asked_index(project, embedder)
+    index = parts.index(project, asked.row.recipe)
+    state = StateWriter(project)
     token_embedder = embedder if isinstance(embedder, MiniLM) else MiniLM()
     chosen = manifest.retrieval
     retriever = Retriever(
@@ -62,7 +60,7 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
         ),
         reranker=_reranker(chosen.rerank, token_embedder),
     )
-    recorder = open_recorder(store=TraceStore(database), otlp=manifest.tracing.otlp, content=manifest.tracing.content)
+    recorder = open_recorder(store=state, otlp=manifest.tracing.otlp, content=manifest.tracing.content)
     fitted = manifest.answer.abstain_below
     threshold = abstain_below if abstain_below is not None else THRESHOLD if fitted is None else fitted
     answerer = Answerer(
@@ -86,7 +84,7 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
     async def close() -> None:
         recorder.close()
         index.close()
-        database.close()
+        state.close()
 
     return Application(
         name=project.name,
@@ -100,17 +98,17 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
     )
 
 
-def _asked(project: Project, ledger: Ledger, embedder: Embedder) -> _Asked:
+def asked_index(project: Project, embedder: Embedder) -> Asked:
     """The file's own index if it is complete, else the active one if this embedder can ask it."""
     own = parts.recipe(project.manifest, embedder, parts.parsers())
-    rows = {row.id: row for row in ledger.indexes()}
+    rows = {row.id: row for row in listed(project.database)}
     mine = rows.get(own.id)
     if mine is not None and mine.status == "complete":
-        return _Asked(mine, None)
+        return Asked(mine, None)
     active = next((row for row in rows.values() if row.active), None)
     if active is not None and active.recipe.embedder == embedder.identity:
         what = _differences(active.recipe, own)
-        return _Asked(
+        return Asked(
             active, f"the index of this file is not built yet; asking the one built with {what}: run `assay ingest`"
         )
     begun = "has not been finished" if mine is not None else "has not been done for this file"

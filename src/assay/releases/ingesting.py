@@ -16,7 +16,7 @@ from assay.ingestion.rich_parsing import RichParser
 from assay.ingestion.sources import Source
 from assay.ingestion.verify import Verification, repair, verify
 from assay.releases import parts
-from assay.releases.project import Project
+from assay.releases.project import LOCK, Project
 from assay.stores.embeddings import EmbeddingStore
 
 
@@ -55,10 +55,8 @@ def open_ingestion(project: Project) -> Iterator[Ingestion]:
     recipe = parts.recipe(project.manifest, model, readers)
     database = parts.database(project)
     ledger = Ledger(database)
-    own = parts.index(project, recipe, model.dimensions)
-    others = {
-        row.id: parts.index(project, row.recipe, model.dimensions) for row in ledger.indexes() if row.id != recipe.id
-    }
+    own = parts.index(project, recipe)
+    others = {row.id: parts.index(project, row.recipe) for row in ledger.indexes() if row.id != recipe.id}
     pipeline = Pipeline(
         recipe=recipe,
         parsers=readers,
@@ -67,7 +65,7 @@ def open_ingestion(project: Project) -> Iterator[Ingestion]:
         embeddings=EmbeddingStore(database),
         index=own,
         ledger=ledger,
-        lock=project.state / "ingest.lock",
+        lock=project.state / LOCK,
         others=others,
     )
     try:

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from assay.answering.attribution import Attribution, Known, Unknown, Unreadable, attribute
-from assay.errors import InputError, NotFound
-from assay.ingestion.ledger import IndexRow, Ledger
+from assay.errors import NotFound
+from assay.ingestion.discarding import discard
+from assay.ingestion.ledger import Ledger
 from assay.ingestion.report import Failure
+from assay.ingestion.rows import IndexRow
 from assay.releases import parts
-from assay.releases.build import open_application
-from assay.releases.project import Project
+from assay.releases.build import asked_index
+from assay.releases.project import LOCK, Project
+from assay.stores.embeddings import EmbeddingStore
 from assay.stores.index import Index
 from assay.stores.traces import TraceStore
 
@@ -96,16 +99,16 @@ def indexes(project: Project) -> list[IndexState]:
 
 def drop_index(project: Project, id: str) -> None:
     """Delete an index that is not asked any more. Raises NotFound, InputError for the active one."""
-    with _opened_ledger(project) as ledger:
+    database = parts.database(project)
+    try:
+        ledger = Ledger(database)
         row = next((row for row in ledger.indexes() if row.id == id), None)
         if row is None:
             raise NotFound(f"there is no index {id!r}; `assay index list` shows them")
-        if row.active:
-            raise InputError(f"index {id} is the one that is asked; ingest with other settings first")
-        # Its vectors' size is in its own file; that of the present embedder would do as well.
-        dimensions = parts.embedder(project.manifest).dimensions
-        parts.index(project, row.recipe, dimensions).drop()
-        ledger.forget(id)
+        index = parts.index(project, row.recipe)
+        discard(id, ledger=ledger, index=index, embeddings=EmbeddingStore(database), lock=project.state / LOCK)
+    finally:
+        database.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,10 @@ def why(project: Project, trace: str, relevant: Sequence[str]) -> Attribution:
     """The stage that lost the relevant documents. Raises NotFound, InputError, StoreError."""
     with opened_traces(project) as traces:
         found = traces.get(trace)
-    application = open_application(project)
-    with _opened_ledger(project) as ledger:
-        corpus = _Corpus(ledger, application.index, application.index_id)
-        return attribute(found, relevant, corpus)
+    asked = asked_index(project, parts.embedder(project.manifest)).row
+    index = parts.index(project, asked.recipe)
+    try:
+        with _opened_ledger(project) as ledger:
+            return attribute(found, relevant, _Corpus(ledger, index, asked.id))
+    finally:
+        index.close()

@@ -6,6 +6,7 @@ Each maker imports what it makes, so that an application pays only for what it u
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay.errors import NotFound
 from assay.ingestion.parsing import Parser, revision
@@ -18,13 +19,17 @@ from assay.models.embedding import Embedder
 from assay.releases.manifest import Manifest
 from assay.releases.project import Project
 from assay.releases.sections import COMPATIBLE, ModelChoice
-from assay.stores.database import Database
 from assay.stores.index import Index
+
+if TYPE_CHECKING:
+    from assay.stores.database import Database
 
 
 def database(project: Project) -> Database:
     """The application's state. Raises StoreError."""
-    return Database.at(project.state / "state.db")
+    from assay.stores.database import Database
+
+    return Database.at(project.database)
 
 
 def sources(project: Project) -> list[Source]:
@@ -77,22 +82,23 @@ def recipe(manifest: Manifest, model: Embedder, readers: list[Parser]) -> Recipe
         max_tokens=chosen.max_tokens,
         overlap=chosen.overlap,
         embedder=model.identity,
+        dimensions=model.dimensions,
         window=model.max_tokens,
         backend=chosen.store,
         parser=revision(readers),
     )
 
 
-def index(project: Project, found: Recipe, dimensions: int) -> Index:
+def index(project: Project, found: Recipe) -> Index:
     """Open the index of a recipe, or make an empty one. Raises StoreError, PluginError."""
     if found.backend == "embedded":
         from assay.stores.embedded_index import EmbeddedIndex
 
-        return EmbeddedIndex(project.state / "indexes" / found.id, dimensions)
+        return EmbeddedIndex(project.state / "indexes" / found.id, found.dimensions)
     from assay import plugins
 
     opened: Index = plugins.load("index", found.backend)(
-        project.manifest.index.uri or str(project.state / "lance"), f"index_{found.id}", dimensions
+        project.manifest.index.uri or str(project.state / "lance"), f"index_{found.id}", found.dimensions
     )
     return opened
 

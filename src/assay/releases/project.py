@@ -16,6 +16,7 @@ from assay.releases.reading import FILE_NAME, ApplicationFile, read
 from assay.releases.release import Release
 
 STATE = ".assay"
+LOCK = "ingest.lock"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Project:
     def state(self) -> Path:
         """The folder of the application's state; it may not exist yet."""
         return self.file.directory / STATE
+
+    @property
+    def database(self) -> Path:
+        """The file of the ledger, the vectors by text, the traces and the releases."""
+        return self.state / "state.db"
 
     @cached_property
     def release(self) -> Release:

@@ -124,7 +124,7 @@ class IndexRecipe(Section):
     """How documents become chunks and vectors, and where these are kept."""
 
     chunker: Literal["structure", "tokens", "sentences"] = "structure"
-    max_tokens: Annotated[int, Field(ge=16)] = 220
+    max_tokens: Annotated[int, Field(ge=16)] = 200
     overlap: Annotated[int, Field(ge=0)] = 0
     embedder: str = "minilm"
     store: Literal["embedded", "lance"] = "embedded"

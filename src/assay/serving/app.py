@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Response
 from fastapi.responses import HTMLResponse
 
 from assay import __version__
+from assay.errors import InputError
 from assay.releases.application import Application
 from assay.serving import errors, reference
 from assay.serving.admission import Admission
@@ -40,8 +41,8 @@ field `assay.citations`, which quotes the span of the document that supports the
 sentence without support, where the application shows such. The same field `assay` says why a question was not answered
 (`abstained`), how sure the evidence is (`confidence`), and names the trace.
 
-**Streaming.** An event carries one checked sentence with its citations; the last chunk carries the whole `assay`. An
-error in the middle of a stream is an event with the field `error`, and no `[DONE]` follows it.
+**Streaming.** An event carries one checked sentence with its citations; the last chunk carries the whole
+`assay`, also in its `delta`. An error in the middle is an event with the field `error`, and no `[DONE]` follows it.
 """
 LAST_SPANS_SECONDS = 5.0
 """What answers that were cut off may take to write their traces, at the end."""
@@ -118,7 +119,7 @@ def _answers(application: Application, callers: Callers, admission: Admission) -
     @router.post("/chat/completions", response_model=ChatCompletion, responses=dict(ANSWERED))
     async def chat_completions(
         body: ChatRequest,
-        who: Annotated[frozenset[str], Depends(callers.groups)],
+        who: frozenset[str] = Depends(callers.groups),
         traceparent: Annotated[str | None, Header(description="W3C: the trace that this one is a part of.")] = None,
     ) -> AnswerResponse:
         """Answer the last message with verified citations; streamed when `stream` is true.
@@ -136,8 +137,10 @@ def _answers(application: Application, callers: Callers, admission: Admission) -
         )
 
     @router.post("/search", responses=dict(BUSY))
-    async def search(body: SearchRequest, who: Annotated[frozenset[str], Depends(callers.groups)]) -> SearchResponse:
+    async def search(body: SearchRequest, who: frozenset[str] = Depends(callers.groups)) -> SearchResponse:
         """The best chunks for a query, without an answer."""
+        if not body.query.strip():
+            raise InputError("query: it is empty; say what to search for")
         async with admission.place():
             found = await application.search(body.query, k=body.k, mode=body.mode, groups=who, where=body.where)
         return SearchResponse(hits=[HitOut.of(hit) for hit in found.hits], milliseconds=found.milliseconds)

@@ -70,7 +70,7 @@ class AnswerResponse(Response):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._admission.place(), aclosing(self._events) as events:
             if self._streamed:
-                await self._stream(events, _Events(send))
+                await self._stream(events, _Events(send, self._completion.begin()))
             else:
                 reply = await self._whole(events)
                 await reply(scope, receive, send)
@@ -92,18 +92,22 @@ class AnswerResponse(Response):
 
     async def _stream(self, events: AsyncGenerator[AnswerEvent, None], out: _Events) -> None:
         failed: Refused | None = None
+        answered = False
         try:
             async for event in events:
                 match event:
                     case Sentence():
                         await out.send(self._completion.sentence(event))
                     case Answer():
+                        answered = True
                         for chunk in self._completion.end(event):
                             await out.send(chunk)
                         if self._usage:
                             await out.send(self._completion.usage(event))
                     case Failed(error=error, trace=trace):
                         failed = refused(error, trace)
+            if not answered and failed is None:
+                raise AssayError("the answer ended without a result")
         except Exception as error:
             if out.begun:
                 await out.fail(bug(error))
@@ -119,11 +123,15 @@ class AnswerResponse(Response):
 class _Events:
     """Server-sent events on an ASGI connection; the response begins with the first."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, first: BaseModel) -> None:
+        self._send, self._first = send, first
         self.begun = False
 
     async def send(self, body: BaseModel) -> None:
+        if not self.begun:
+            self.begun = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
+            await self._data(self._first.model_dump_json())
         await self._data(body.model_dump_json())
 
     async def end(self) -> None:
@@ -137,9 +145,6 @@ class _Events:
         await self._close()
 
     async def _data(self, text: str) -> None:
-        if not self.begun:
-            self.begun = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
         await self._send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
 
     async def _close(self) -> None:

@@ -40,6 +40,10 @@ class Completion:
         self._numbering = Numbering()
         self._text = ""
 
+    def begin(self) -> ChatChunk:
+        """The first chunk, as OpenAI's streams begin: it says who speaks, and nothing yet."""
+        return self._chunk([ChunkChoice(delta=Delta(role="assistant", content=""))])
+
     def sentence(self, event: Sentence) -> ChatChunk:
         """The chunk for a sentence."""
         shown = self._numbering.show(event)
@@ -50,8 +54,9 @@ class Completion:
     def end(self, event: Answer) -> list[ChatChunk]:
         """The chunks that end a stream that went well."""
         detail = [] if self._text else [self._said(event.text)]
-        last = self._chunk([ChunkChoice(delta=Delta(), finish_reason="stop")])
-        return [*detail, last.model_copy(update={"assay": self._extension(event)})]
+        extension = self._extension(event)
+        last = self._chunk([ChunkChoice(delta=Delta(assay=extension), finish_reason="stop")])
+        return [*detail, last.model_copy(update={"assay": extension})]
 
     def usage(self, event: Answer) -> ChatChunk:
         """The chunk that a client asks for by ``include_usage``."""
@@ -69,9 +74,8 @@ class Completion:
         )
 
     def _said(self, text: str) -> ChatChunk:
-        role = None if self._text else "assistant"
         self._text += text
-        return self._chunk([ChunkChoice(delta=Delta.model_validate({"role": role, "content": text}))])
+        return self._chunk([ChunkChoice(delta=Delta(content=text))])
 
     def _chunk(self, choices: list[ChunkChoice]) -> ChatChunk:
         return ChatChunk(id=self._id, created=self._created, model=self._model, choices=choices)

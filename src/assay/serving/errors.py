@@ -100,15 +100,26 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         return response(Refused(400, _invalid(error)))
 
-    async def on_http(_: Request, error: Exception) -> JSONResponse:
+    async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         kind = CALLER if error.status_code < 500 else SERVER
-        return response(Refused(error.status_code, ErrorBody(message=str(error.detail), type=kind), error.headers))
+        body = ErrorBody(message=_plainly(request, error), type=kind)
+        return response(Refused(error.status_code, body, error.headers))
 
     app.add_exception_handler(Refused, on_refused)
     app.add_exception_handler(AssayError, on_assay_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
+
+
+def _plainly(request: Request, error: HTTPException) -> str:
+    match error.status_code:
+        case 404:
+            return f"there is nothing at {request.url.path}; /docs lists what there is"
+        case 405:
+            return f"{request.method} is not allowed here; use {(error.headers or {}).get('Allow', 'another method')}"
+        case _:
+            return str(error.detail)
 
 
 def _invalid(error: RequestValidationError) -> ErrorBody:

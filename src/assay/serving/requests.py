@@ -9,9 +9,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Strict,
+    Tag,
+    WithJsonSchema,
+)
 
 from assay.documents import Scalar
+from assay.stores.scoping import is_unicode
 
 MAX_TEXT = 100_000
 """Characters of one message; longer ones are refused before any work is done."""
@@ -20,6 +31,23 @@ SILENT = frozenset(
 )
 """Fields for a provider's book-keeping: that they are ignored changes no answer."""
 
+FILTERS = 100
+"""At most so many filters in one request."""
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float) or (isinstance(value, str) and not is_unicode(value)):
+        raise ValueError("only text, numbers and booleans filter")
+    return value
+
+
+Filter: TypeAlias = Annotated[
+    Scalar, PlainValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})
+]
+Where: TypeAlias = Annotated[
+    dict[str, Filter],
+    Field(max_length=FILTERS, description="Only documents whose metadata has these values are used."),
+]
 Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
 Switch: TypeAlias = Annotated[bool, Strict()]
 
@@ -80,9 +108,7 @@ class AnswerOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    where: dict[str, Scalar] = Field(
-        {}, description="Filters: only documents whose metadata has these values are used."
-    )
+    where: Where = {}
 
 
 def _no_tools(value: Any) -> Any:
@@ -127,7 +153,7 @@ class ChatRequest(BaseModel):
     tools: NoTools = None
     functions: NoTools = None
     response_format: Annotated[Any, AfterValidator(_plain_text), WithJsonSchema(_PLAIN)] = None
-    assay: AnswerOptions = Field(default_factory=lambda: AnswerOptions(where={}))
+    assay: AnswerOptions = AnswerOptions()
 
     @property
     def ignored(self) -> list[str]:
@@ -144,4 +170,4 @@ class SearchRequest(BaseModel):
     query: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
     k: Annotated[int, Strict(), Field(ge=1, le=200)] = 10
     mode: Literal["dense", "lexical", "hybrid"] | None = None
-    where: dict[str, Scalar] = {}
+    where: Where = {}

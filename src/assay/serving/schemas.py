@@ -116,8 +116,12 @@ class ChatCompletion(BaseModel):
 
 
 class Delta(BaseModel):
+    """What a chunk adds to the message. `assay` comes in the last one, where helpers that gather a stream
+    into one message keep it; of a chunk's own fields they keep the first."""
+
     role: Annotated[Literal["assistant"] | None, Field(exclude_if=_absent)] = None
     content: Annotated[str | None, Field(exclude_if=_absent)] = None
+    assay: Annotated[AnswerExtension | None, Field(exclude_if=_absent)] = None
 
 
 class ChunkChoice(BaseModel):

@@ -3,8 +3,15 @@
 # answers questions about Assay. No key, no server, no network. Run by `make demo`.
 set -eu
 
-say() { printf '\n\033[1;36m$ %s\033[0m\n' "$*"; }
-run() { say "$@"; "$@" || [ $? -eq 1 ]; }   # 1 is an answer too: nothing was said, with a reason
+# Print a command as it would be typed, then run it.
+run() {
+    printf '\n\033[1;36m$'
+    for word in "$@"; do
+        case $word in *[\ \?]*) printf ' "%s"' "$word" ;; *) printf ' %s' "$word" ;; esac
+    done
+    printf '\033[0m\n'
+    "$@" || [ $? -eq 1 ]    # 1 is a result too: nothing was answered, with a reason
+}
 
 rm -rf demo
 run assay init demo --from docs --name assay-docs
@@ -12,7 +19,8 @@ cd demo
 run assay ingest
 run assay ask "How does Assay make sure that a citation is real?" --timings
 run assay ask "What happens when ingestion is killed halfway?" --timings
-run assay ask "What is the airspeed of an unladen swallow?" --timings
+run assay ask "How much does a support contract cost?" --timings
 
-printf '\nThe application is in demo/: change assay.toml, or ask your own question with\n'
-printf '    cd demo && ../.venv/bin/assay ask "your question"\n'
+printf '\nThe last one is not in the docs, and so it is not answered. The application is in demo/.\n'
+printf 'Change its assay.toml, or ask a question of your own:\n\n'
+printf '    cd demo && ../.venv/bin/assay ask "Which files can be ingested?"\n'

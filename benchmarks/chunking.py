@@ -35,6 +35,7 @@ CHUNKERS = {
     "sentences": 'chunker = "sentences"',
 }
 """Each at the default size."""
+ALPHA = 0.05
 MEASURES = ("recall", "precision", "IoU")
 
 Span = tuple[int, int]
@@ -185,4 +186,16 @@ def _comparisons(results: Mapping[str, Result]) -> dict[str, Any]:
         rows.append([f"{name} − {DEFAULT}", measure, difference(gap), p_value(p), p_value(corrected)])
         figures.append({"first": name, "measure": measure, "difference": asdict(gap), "p": p, "p_holm": corrected})
     table(f"chunking: paired differences, k = {depth}", ["", "measure", "difference", "p", "p (Holm)"], rows)
+    _say(figures)
     return {"comparisons": figures}
+
+
+def _say(comparisons: Sequence[Mapping[str, Any]]) -> None:
+    """Which chunkers differ from the default beyond chance."""
+    for word, sign in (("better", 1), ("worse", -1)):
+        found = [
+            f"{each['first']} ({each['measure']})"
+            for each in comparisons
+            if each["p_holm"] < ALPHA and sign * each["difference"]["value"] > 0
+        ]
+        print(f"{word.capitalize()} than {DEFAULT} at p (Holm) < {ALPHA}: {', '.join(found) or 'none'}.")

@@ -43,17 +43,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A way to search: TOML that makes it the application's, and the mode that is asked for."""
+    """A way to search: TOML that makes it the application's, and the mode that is asked for.
+
+    ``deep``: asked for the longer list too.
+    """
 
     name: str
     file: str
     settings: str = ""
     mode: Mode | None = None
+    deep: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A system's score for each question by its id, from k = 10 and from k = 50 hits, and its median time."""
+    """A system's score for each question by its id, from k = 10 and from k = 50 hits (where asked), and
+    its median time."""
 
     shown: dict[str, float]
     deep: dict[str, float]
@@ -70,7 +75,7 @@ SYSTEMS = (
     System("lexical", "assay", mode="lexical"),
     System(UNLINKED, "unlinked", "[retrieval]\nlinked = false"),
     System(DEFAULT, "assay"),
-    System(RERANKED, "reranked", "[retrieval]\nrerank = true"),
+    System(RERANKED, "reranked", "[retrieval]\nrerank = true", deep=False),
 )
 COMPARISONS = ((DEFAULT, "dense"), (DEFAULT, "lexical"), (DEFAULT, UNLINKED), (RERANKED, DEFAULT))
 
@@ -89,11 +94,11 @@ def _task(task: Task, options: Options) -> dict[str, Any]:
     for system in SYSTEMS:
         queries = evenly(asked, options.rerank_limit) if system.name == RERANKED else asked
         opened = project(corpus, work, settings=system.settings, name=system.file)
-        scores[system.name] = anyio.run(_scored, opened, queries, system.mode, task)
+        scores[system.name] = anyio.run(_scored, opened, queries, system, task)
     return {"measure": task.measure} | _systems(task, scores) | _comparisons(task, scores)
 
 
-async def _scored(opened: Project, queries: Sequence[dict[str, Any]], mode: Mode | None, task: Task) -> Scores:
+async def _scored(opened: Project, queries: Sequence[dict[str, Any]], system: System, task: Task) -> Scores:
     application = open_application(opened)
     shown: dict[str, float] = {}
     deep: dict[str, float] = {}
@@ -101,8 +106,8 @@ async def _scored(opened: Project, queries: Sequence[dict[str, Any]], mode: Mode
     try:
         for query in queries:
             relevant = set(query["relevant"])
-            for k, into in ((HITS, shown), (DEEP, deep)):
-                found = await application.search(query["text"], k=k, mode=mode)
+            for k, into in ((HITS, shown), (DEEP, deep)) if system.deep else ((HITS, shown),):
+                found = await application.search(query["text"], k=k, mode=system.mode)
                 into[query["id"]] = task.score(distinct([hit.chunk.document for hit in found.hits]), relevant)
                 if k == HITS:
                     taken.append(found.milliseconds)
@@ -114,10 +119,15 @@ async def _scored(opened: Project, queries: Sequence[dict[str, Any]], mode: Mode
 def _systems(task: Task, scores: dict[str, Scores]) -> dict[str, Any]:
     rows, figures = [], {}
     for name, each in scores.items():
-        shown, deep = bootstrap(list(each.shown.values())), bootstrap(list(each.deep.values()))
+        shown = bootstrap(list(each.shown.values()))
+        deep = bootstrap(list(each.deep.values())) if each.deep else None
         bar = verdict(shown.value, task.bar) if name == DEFAULT else ""
-        rows.append([name, shown, f"{deep.value:.3f}", shown.n, f"{each.milliseconds:.1f}", bar])
-        figures[name] = {"k10": asdict(shown), "k50": asdict(deep), "median_milliseconds": each.milliseconds}
+        rows.append([name, shown, f"{deep.value:.3f}" if deep else "", shown.n, f"{each.milliseconds:.1f}", bar])
+        figures[name] = {
+            "k10": asdict(shown),
+            "k50": asdict(deep) if deep else None,
+            "median_milliseconds": each.milliseconds,
+        }
     header = ["search", f"{task.measure}, k = {HITS}", f"k = {DEEP}", "questions", "median ms", "bar"]
     table(f"{task.name}: {task.measure}", header, rows)
     return {"systems": figures}

@@ -19,7 +19,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "images" / "demo.svg"
-WIDTH = 112
+WIDTH = 130
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def demo() -> str:
 def drawn(output: str) -> str:
     """A terminal's output as SVG; fonts are the reader's own, so that nothing is fetched."""
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), legacy_windows=False)
-    console.print(Text.from_ansi(output.strip("\n")), soft_wrap=False)
+    console.print(Text.from_ansi(output.strip("\n")), no_wrap=True, overflow="ellipsis")
     svg = console.export_svg(title="make demo", theme=MONOKAI)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace")

@@ -39,7 +39,7 @@ def test_a_mark_does_not_break_the_markdown_around_it(text: str, shown: str) -> 
     assert Numbering().show(sentence(text, 1)).text == shown
 
 
-@given(st.lists(st.tuples(st.sampled_from(["Yes.", " The limit is 10 MB.", "\n- An item."]), st.integers(0, 3))))
+@given(st.lists(st.tuples(st.sampled_from([" Yes.", " The limit is 10 MB.", "\n- An item."]), st.integers(0, 3))))
 def test_an_answer_that_comes_back_is_read_without_its_marks(said: list[tuple[str, int]]) -> None:
     numbering = Numbering()
     shown = "".join(numbering.show(sentence(text, cited, supported=cited > 0)).text for text, cited in said)

@@ -269,7 +269,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     rich = RichParser()
     parsers: list[Parser] = [PlainParser(), rich]
     database = Database.at(tmp_path / "state.sqlite")
-    recipe = Recipe("structure", 120, 0, embedder.identity, embedder.dimensions, embedder.max_tokens, "embedded", revision(parsers))
+    recipe = Recipe(
+        "structure", 120, 0, embedder.identity, embedder.dimensions, embedder.max_tokens, "embedded", revision(parsers)
+    )
     index = EmbeddedIndex(tmp_path / recipe.id, embedder.dimensions)
     pipeline = Pipeline(
         recipe=recipe,

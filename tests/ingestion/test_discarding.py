@@ -10,7 +10,7 @@ from assay.errors import InputError, NotFound
 from assay.ingestion.discarding import discard
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.ingestion.conftest import Bench
 else:
     Bench = Any
 

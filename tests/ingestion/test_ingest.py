@@ -22,7 +22,7 @@ from assay.stores.index import Change, Scope, Vector
 from assay.testing.embedder import HashEmbedder
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.ingestion.conftest import Bench
 else:
     Bench = Any
 

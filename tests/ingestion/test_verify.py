@@ -11,7 +11,7 @@ from assay.ingestion.verify import Verification, repair
 from assay.stores.index import Change, Entry, Index, Inventory, Scope
 
 if TYPE_CHECKING:
-    from conftest import Bench
+    from tests.ingestion.conftest import Bench
 else:
     Bench = Any
 

@@ -32,7 +32,9 @@ PAUSE = 0.02
 
 def pipeline(state: Path, *, log: Path | None = None, pause: float = 0.0) -> Pipeline:
     embedder, parser = HashEmbedder(log=log, pause=pause), PlainParser()
-    recipe = Recipe("structure", 60, 0, embedder.identity, embedder.dimensions, embedder.max_tokens, "embedded", parser.revision)
+    recipe = Recipe(
+        "structure", 60, 0, embedder.identity, embedder.dimensions, embedder.max_tokens, "embedded", parser.revision
+    )
     database = Database.at(state / "state.sqlite")
     return Pipeline(
         recipe=recipe,

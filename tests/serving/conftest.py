@@ -226,7 +226,7 @@ def real_server(real: Project) -> Iterator[Running]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> SimpleNamespace:
     """The helpers of this file; test modules cannot import a conftest."""
     return SimpleNamespace(

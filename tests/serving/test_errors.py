@@ -11,16 +11,13 @@ from typing import Any
 
 import pytest
 
+from assay.errors import StoreError
+
 CHAT, SEARCH = "/v1/chat/completions", "/v1/search"
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def scripted(request: pytest.FixtureRequest) -> Any:
-    return None
-
-
-@pytest.fixture
 def server(make: SimpleNamespace) -> Iterator[Any]:
     with make.running(make.scripted().application(), max_body=300_000) as running:
         yield running
@@ -144,7 +141,7 @@ def test_too_large_a_body_is_refused_whatever_it_claims(server: Any) -> None:
 
 
 def test_a_mistake_of_ours_is_one_line_in_the_log_and_a_500(
-    server: Any, make: SimpleNamespace, caplog: pytest.LogCaptureFixture
+    make: SimpleNamespace, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = "the secret\nof the\udc80 house"
     scripted = make.scripted(script=(ZeroDivisionError(secret),), found=KeyError(secret))
@@ -179,11 +176,19 @@ def test_a_mistake_of_ours_in_the_middle_of_a_stream(make: SimpleNamespace, capl
     assert [r.levelname for r in caplog.records if r.name == "assay.serving" and r.levelno > logging.DEBUG] == ["ERROR"]
 
 
+def test_an_error_that_is_raised_instead_of_told_has_its_shape(make: SimpleNamespace) -> None:
+    scripted = make.scripted(script=(make.sentences[0], StoreError("disk full")))
+    with make.running(scripted.application()) as server:
+        assert "disk full" in error_of(server.chat(), 503)["message"]
+        events = server.chat(stream=True).text.strip().split("\n\n")
+    assert json.loads(events[-1].removeprefix("data: "))["error"]["message"] == "disk full"
+
+
 def test_an_answer_without_an_end_is_an_error(make: SimpleNamespace) -> None:
     for script, status in (((), 500), ((make.sentences[0],), 200)):
         with make.running(make.scripted(script=script).application()) as server:
             assert server.chat().status_code == 500
             reply = server.chat(stream=True)
             assert reply.status_code == status
-            assert "without a result" in reply.text
+            assert "internal error: RuntimeError" in reply.text
             assert "[DONE]" not in reply.text

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import sys
 
-import click
 import typer
 
 from assay import __version__
@@ -40,18 +39,10 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 
 def main() -> None:
-    """Run a command line. Exits 0 when all went well, 1 where a check found something, 2 for an error."""
+    """Run a command line. Exits 0 when all went well, 1 where a check found something or an answer was
+    withheld, 2 for an error, 130 when interrupted."""
     try:
-        result = cli(standalone_mode=False)
-        sys.exit(result if isinstance(result, int) else 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        fail("interrupted", code=130)
+        cli()
     except AssayError as error:
         fail(str(error))
     except BrokenPipeError:

@@ -27,6 +27,7 @@ SSE_HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # a proxy that gathers events before it passes them on would undo streaming
 ]
+UNFINISHED = "an answer ended in neither Answer nor Failed"
 
 
 class AnswerResponse(Response):
@@ -87,7 +88,7 @@ class AnswerResponse(Response):
                 case Answer():
                     reply = JSONResponse(self._completion.whole(event).model_dump())
         if reply is None:
-            raise AssayError("the answer ended without a result")
+            raise RuntimeError(UNFINISHED)
         return reply
 
     async def _stream(self, events: AsyncGenerator[AnswerEvent, None], out: _Events) -> None:
@@ -107,7 +108,9 @@ class AnswerResponse(Response):
                     case Failed(error=error, trace=trace):
                         failed = refused(error, trace)
             if not answered and failed is None:
-                raise AssayError("the answer ended without a result")
+                raise RuntimeError(UNFINISHED)
+        except AssayError as error:
+            failed = refused(error)
         except Exception as error:
             if out.begun:
                 await out.fail(bug(error))

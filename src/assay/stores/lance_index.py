@@ -41,6 +41,7 @@ from assay.errors import InputError, NotFound, StoreError
 from assay.stores.changes import check_changes, check_query
 from assay.stores.chunk_codec import decoded, encoded
 from assay.stores.index import Change, Dense, Entry, Hit, Inventory, Lexical, Listing, Scope
+from assay.stores.lexical import LONGEST_WORD, MOST_TERMS, STOPWORDS, WEIGHTS, place_words
 from assay.stores.scoping import access_terms_of, group_terms, is_unicode, metadata_terms_of, where_terms
 
 FLAT_ROWS = 50_000
@@ -48,9 +49,6 @@ PROBES = 64
 REFINE = 4
 """The best so many times k candidates of the IVF index are compared by their full vectors."""
 
-WEIGHTS = {"title": 1.5, "headings": 1.2, "body": 1.0}
-LONGEST_WORD = 64
-MOST_TERMS = 64
 _MAINTAIN_EVERY = 64  # applies; until then what is new is found by a slower scan
 _BATCH = 1_000
 _WORD = re.compile(r"[^\W_]+")
@@ -282,7 +280,7 @@ class LanceIndex:
             language="English",
             stem=True,
             ascii_folding=True,
-            remove_stop_words=False,
+            remove_stop_words=STOPWORDS,
             max_token_length=LONGEST_WORD,
             with_position=False,
         )
@@ -362,6 +360,7 @@ def _rows(entries: Sequence[Entry], dimensions: int) -> pa.Table:
             "metadata": metadata_terms_of(chunk),
             "title": _unicode(chunk.title),
             "headings": _unicode("\n".join(h for h in chunk.headings if h != chunk.title)),
+            "place": _unicode(place_words(chunk.document)),
             "body": _unicode(chunk.text),
         }
         for name, value in row.items():

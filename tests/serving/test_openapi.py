@@ -1,0 +1,203 @@
+"""The OpenAPI description and the server say the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import CHECKS
+
+from assay.errors import StoreError
+from assay.serving.app import create_app
+
+# Rules of a request that JSON Schema cannot say (the last message is the user's, the model is this one).
+UNSAYABLE = {"positive_data_acceptance"}
+
+
+@pytest.fixture(scope="session")
+def api(make: SimpleNamespace) -> Any:
+    return schemathesis.openapi.from_asgi("/openapi.json", create_app(make.scripted().application()))
+
+
+schema = schemathesis.pytest.from_fixture("api")
+tried: set[str] = set()
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """Most generated requests would end at an unknown model."""
+    if isinstance(body, dict) and isinstance(body.get("model"), str) and len(body["model"]) % 2 == 0:
+        return {**body, "model": "handbook"}
+    return body
+
+
+@schema.parametrize()
+@settings(
+    max_examples=30,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_operation_keeps_to_its_description(case: Any) -> None:
+    tried.add(f"{case.method} {case.path}")
+    excluded = [check for check in CHECKS.get_all() if check.__name__ in UNSAYABLE]
+    case.call_and_validate(excluded_checks=excluded)
+
+
+@pytest.fixture(scope="module")
+def server(make: SimpleNamespace) -> Iterator[Any]:
+    with make.running(make.scripted().application()) as running:
+        yield running
+
+
+def test_errors_are_described_as_they_are(server: Any) -> None:
+    described = server.get("/openapi.json").json()
+    operations = [o for methods in described["paths"].values() for o in methods.values()]
+    assert all("422" not in operation["responses"] for operation in operations)
+    assert "HTTPValidationError" not in described["components"]["schemas"]
+    chat = described["paths"]["/v1/chat/completions"]["post"]
+    assert set(chat["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
+    assert "`[n]` behind a sentence" in described["info"]["description"]
+    for status, reply in chat["responses"].items():
+        if status != "200":
+            assert reply["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorResponse")
+
+
+class Page(HTMLParser):
+    """Collects links, ids and text, and what would be fetched; checks that tags are closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.ids: set[str] = set()
+        self.text: list[str] = []
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "a":
+            self.links.add(str(found["href"]))
+        if found.get("id"):
+            self.ids.add(str(found["id"]))
+        if tag in ("script", "link", "img", "iframe") or "src" in found:
+            self.fetched.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_documentation_needs_no_other_server(server: Any) -> None:
+    reply = server.get("/docs")
+    assert reply.headers["content-type"].startswith("text/html")
+    page = Page()
+    page.feed(reply.text)
+    assert page.fetched == []
+    assert page.open == []
+    assert {link.removeprefix("#") for link in page.links if link.startswith("#")} <= page.ids
+    described = server.get("/openapi.json").json()
+    text = " ".join(page.text)
+    assert all(path in text for path in described["paths"])
+    assert set(described["components"]["schemas"]) == page.ids
+
+
+def test_a_name_cannot_break_the_page(make: SimpleNamespace) -> None:
+    import dataclasses
+
+    application = dataclasses.replace(make.scripted().application(), name="<script>alert(1)</script>")
+    with make.running(application) as server:
+        assert "<script" not in server.get("/docs").text
+
+
+def test_health_and_readiness(make: SimpleNamespace, server: Any) -> None:
+    assert server.get("/health").json() == {"status": "ok"}
+    ready = server.get("/ready")
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"status": "ready", "release": make.digest, "problems": []},
+    )
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_not_ready_says_why(make: SimpleNamespace, broken: bool) -> None:
+    scripted = make.scripted()
+
+    def frequencies(terms: Any) -> Any:
+        if broken:
+            raise StoreError("the index is gone")
+        return 0, {}
+
+    scripted.frequencies = frequencies
+    with make.running(scripted.application()) as server:
+        reply = server.get("/ready")
+        assert reply.status_code == 503
+        body = reply.json()
+        assert body["status"] == "not ready"
+        assert ("gone" if broken else "assay ingest") in body["problems"][0]
+        assert server.get("/health").status_code == 200
+
+
+def test_the_application_is_closed_with_the_server(make: SimpleNamespace) -> None:
+    scripted = make.scripted()
+    with make.running(scripted.application()) as server:
+        assert server.get("/health").status_code == 200
+        assert not scripted.shut
+    assert scripted.shut
+
+
+def test_it_waits_for_answers_that_were_cut(make: SimpleNamespace) -> None:
+    scripted = make.scripted(script=(0.2, make.answer()))
+    app = create_app(scripted.application())
+    seen: list[int] = []
+    original = scripted.application
+
+    async def run() -> None:
+        async with app.router.lifespan_context(app):
+            await _answer(app)
+            assert scripted.working == 1
+        seen.append(scripted.working)
+
+    asyncio.run(run())
+    assert original
+    assert (seen, scripted.shut) == ([0], True)
+
+
+async def _answer(app: Any) -> None:
+    """Begin an answer in the background, by ASGI."""
+    body = b'{"model": "handbook", "messages": [{"role": "user", "content": "x"}]}'
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "raw_path": b"/v1/chat/completions",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+        "app": app,
+    }
+    sent = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Any:
+        for message in sent:
+            return message
+        return await asyncio.Event().wait()
+
+    async def send(message: Any) -> None: ...
+
+    running.add(asyncio.create_task(app(scope, receive, send)))
+    await asyncio.sleep(0.05)
+
+
+running: set[Any] = set()

@@ -7,6 +7,7 @@ With a file that holds a terminal's output, colours included, that is drawn inst
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -39,12 +40,13 @@ def demo() -> str:
 
 
 def drawn(output: str) -> str:
-    """A terminal's output as SVG; fonts are the reader's own, so that nothing is fetched."""
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), legacy_windows=False)
-    console.print(Text.from_ansi(output.strip("\n")), no_wrap=True, overflow="ellipsis")
+    """A terminal's output as SVG, long lines wrapped; fonts are the reader's own, so that nothing is fetched."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
+    console.print(Text.from_ansi(output.strip("\n")))
     svg = console.export_svg(title="make demo", theme=MONOKAI)
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    return svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace")
+    svg = svg.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace")
+    return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
 if __name__ == "__main__":

@@ -168,3 +168,57 @@ def test_links_between_pages_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def documented_keys() -> dict[str, tuple[str, str]]:
+    """``section.key`` to default and digest column, from the tables of the page on the application's file."""
+    found: dict[str, tuple[str, str]] = {}
+    section = ""
+    for line in (ROOT / "docs" / "application-file.md").read_text(encoding="utf-8").splitlines():
+        if heading := re.fullmatch(r"## `\[+([\w.]+)\]+`", line):
+            section = heading[1].replace(".NAME", ".*")
+        elif line.startswith("## "):
+            section = {"## `[evaluation]` and `[rollout]`": "-"}.get(line, "")
+        elif section and (row := re.match(r"\| `([\w.]+)` \| (.+?) \| (.+) \|", line)):
+            key = row[1] if section == "-" else f"{section}.{row[1]}"
+            found[key] = (row[2], "no" if section == "-" else row[3].rsplit(" | ", 1)[1])
+    return {key.replace("sources.", "sources.*."): value for key, value in found.items()}
+
+
+def test_the_page_on_the_application_file_names_every_key_and_whether_it_enters_the_digest() -> None:
+    from assay.releases.identity import ENTERS, STAYS_OUT
+
+    found = documented_keys()
+    assert found.keys() == ENTERS.keys() | STAYS_OUT.keys()
+    for key, (_, enters) in found.items():
+        assert enters.startswith("no") == (key in STAYS_OUT), key
+
+
+def test_the_page_on_the_application_file_tells_the_defaults() -> None:
+    from assay.releases import governance, sections
+
+    tables: dict[str, type[sections.Section]] = {
+        "index": sections.IndexRecipe,
+        "retrieval": sections.Retrieval,
+        "answer": sections.AnswerRecipe,
+        "sources.*": sections.Source,
+        "limits": governance.Limits,
+        "tracing": governance.Tracing,
+        "evaluation": governance.Evaluation,
+        "rollout": governance.RolloutPlan,
+    }
+    checked = 0
+    for key, (told, _) in documented_keys().items():
+        section, _, name = key.rpartition(".")
+        if section in tables and (value := re.fullmatch(r"`(.+)`", told)) and name != "abstain_below":
+            default = tables[section].model_fields[name].get_default(call_default_factory=True)
+            expected = tomllib.loads(f"value = {value[1]}")["value"]
+            assert (list(default) if isinstance(default, tuple) else default) == expected, key
+            checked += 1
+    assert checked > 20
+
+
+def test_the_page_on_the_application_file_tells_the_threshold() -> None:
+    from assay.answering.abstention import THRESHOLD
+
+    assert documented_keys()["answer.abstain_below"][0] == f"`{THRESHOLD}`"

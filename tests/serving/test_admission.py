@@ -42,19 +42,18 @@ async def test_a_place_is_held_waited_for_and_refused() -> None:
 
 async def test_who_gives_up_waiting_leaves_the_queue() -> None:
     admission = Admission(at_work=1, waiting=1)
-    async with admission.place(), anyio.create_task_group() as tasks:
+
+    async def wait() -> None:
+        async with admission.place():
+            pytest.fail("there is no place")
+
+    async with admission.place():
         for _ in range(3):
-            with anyio.CancelScope() as scope:
-
-                async def wait(mine: anyio.CancelScope = scope) -> None:
-                    with mine:
-                        async with admission.place():
-                            pytest.fail("there is no place")
-
+            async with anyio.create_task_group() as tasks:
                 tasks.start_soon(wait)
                 await anyio.wait_all_tasks_blocked()
-                scope.cancel()
-                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+    assert admission.at_work == 0
 
 
 async def test_a_place_is_given_back_when_its_holder_fails() -> None:

@@ -11,27 +11,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx2
 import pytest
 import uvicorn
 
-from assay.answering.answerer import Answerer
 from assay.answering.events import Abstained, Answer, AnswerEvent, Failed, Question, Sentence
 from assay.documents import Chunk, Citation
 from assay.models.chat import Usage
 from assay.releases.application import Application
-from assay.releases.build import open_application
-from assay.releases.ingesting import open_ingestion
-from assay.releases.project import Project
-from assay.releases.release import Release
-from assay.releases.scaffold import scaffold
 from assay.retrieval.found import Candidate, Found
-from assay.retrieval.retriever import Retriever
 from assay.serving.app import create_app
-from assay.stores.index import Index
+
+if TYPE_CHECKING:
+    from assay.answering.answerer import Answerer
+    from assay.releases.project import Project
+    from assay.releases.release import Release
+    from assay.retrieval.retriever import Retriever
+    from assay.stores.index import Index
 
 DIGEST = "d" * 64
 TEXT = "Uploads are limited to 10 MB. Larger files are refused."
@@ -194,6 +193,9 @@ SALARIES = "# Salaries\n\nThe salary of the director is 90000 crowns in a year.\
 
 def project(folder: Path, *, model: str | None = None) -> Project:
     """An application over two documents, one for the board only; answered by the server at ``model`` if given."""
+    from assay.releases.project import Project
+    from assay.releases.scaffold import scaffold
+
     (folder / "docs").mkdir(parents=True)
     (folder / "board").mkdir()
     (folder / "docs" / "refunds.md").write_text(REFUNDS)
@@ -209,6 +211,8 @@ def project(folder: Path, *, model: str | None = None) -> Project:
 
 
 def ingested(made: Project) -> Project:
+    from assay.releases.ingesting import open_ingestion
+
     with open_ingestion(made) as ingestion:
         anyio.run(ingestion.run)
     return made
@@ -222,6 +226,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def real_server(real: Project) -> Iterator[Running]:
+    from assay.releases.build import open_application
+
     with running(open_application(real), groups_header="X-Groups") as server:
         yield server
 

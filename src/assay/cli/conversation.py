@@ -63,13 +63,14 @@ def _finish(answer: Answer) -> None:
         out.print("\n")
     for number, citation in enumerate(answer.citations, 1):
         out.print(_cited(number, citation))
-    cost = "" if not answer.cost else f", {answer.cost:.5f} USD"
-    took = f"{answer.milliseconds:.0f} ms"
-    out.print(
-        f"confidence {answer.confidence:.2f}, {took}{cost}, {answer.model}, trace {answer.trace[:12]}",
-        style="dim",
-        markup=False,
-    )
+    facts = [
+        f"confidence {answer.confidence:.2f}",
+        f"{answer.milliseconds:,.0f} ms",
+        f"{answer.cost:.5f} USD" if answer.cost else "",
+        answer.model,
+        f"trace {answer.trace[:12]}",
+    ]
+    out.print(", ".join(filter(None, facts)), style="dim", markup=False)
 
 
 def _cited(number: int, citation: Citation) -> str:

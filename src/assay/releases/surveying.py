@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -69,15 +70,17 @@ def _folder(place: Path) -> Survey:
     for relative in islice(_names(place), _ENTRIES):
         path = place / relative
         kind = media_type(relative)
-        if kind == JSONL:
-            if _holds_documents(path):
-                records.append(relative)
-                topics.extend(_record_topics(path))
-        elif kind is not None:
-            suffix = path.suffix.lower()
-            counts[suffix] = counts.get(suffix, 0) + 1
-            if len(topics) < _SAMPLED:
-                topics.extend(_topics(path, relative))
+        # One file that cannot be read is for the ingestion to report; the others are surveyed.
+        with suppress(OSError):
+            if kind == JSONL:
+                if _holds_documents(path):
+                    records.append(relative)
+                    topics.extend(_record_topics(path))
+            elif kind is not None:
+                suffix = path.suffix.lower()
+                counts[suffix] = counts.get(suffix, 0) + 1
+                if len(topics) < _SAMPLED:
+                    topics.extend(_topics(path, relative))
     return Survey(tuple(sorted(counts, key=lambda s: (-counts[s], s))), tuple(records), tuple(topics))
 
 
@@ -86,8 +89,10 @@ def _names(place: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(place):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
         for name in sorted(files):
-            relative = (Path(folder) / name).relative_to(place).as_posix()
-            if not name.startswith(".") and relative.isprintable():
+            path = Path(folder) / name
+            relative = path.relative_to(place).as_posix()
+            # Not a pipe or a device: to open one may wait for ever.
+            if not name.startswith(".") and relative.isprintable() and os.path.isfile(path):
                 yield relative
 
 
@@ -119,7 +124,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         while line := file.readline(_SAMPLE_BYTES):
             try:
                 value = json.loads(line.decode("utf-8-sig"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
             if not isinstance(value, dict):
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -90,12 +91,13 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    own = "give an address of this machine as --host"
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        socket.getaddrinfo(host, port, family)
+        return socket.create_server((host, port), family=family)
+    except (socket.gaierror, UnicodeError) as error:
+        raise InputError(f"cannot listen on {host}:{port}: there is no such host; {own}") from error
     except OSError as error:
-        hint = "give an address of this machine as --host" if _is_host(error) else "choose another --port"
-        raise InputError(f"cannot listen on {host}:{port}: {error.strerror}; {hint}") from error
-
-
-def _is_host(error: OSError) -> bool:
-    return isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        hint = own if error.errno == errno.EADDRNOTAVAIL else "choose another --port"
+        raise InputError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; {hint}") from error

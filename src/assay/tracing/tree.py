@@ -53,6 +53,12 @@ def lines(trace: Trace) -> list[str]:
     return [f"trace {trace.id}{release}", *(f"{label:<{width}}{_figures(branch)}" for label, branch in rows)]
 
 
+def timings(trace: Trace) -> str:
+    """Where the time went, on one line: the steps below the root with their durations and shares."""
+    steps = [branch for branch in branches(trace) if branch.depth == 1]
+    return " · ".join(f"{b.span.name} {b.span.milliseconds:,.0f} ms ({b.share:.0%})" for b in steps)
+
+
 def as_dict(trace: Trace) -> dict[str, Any]:
     """For ``assay trace show --json``: the spans depth first, each with its parent and depth.
 

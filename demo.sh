@@ -23,4 +23,4 @@ run assay ask "How much does a support contract cost?" --timings
 
 printf '\nThe last one is not in the docs, and so it is not answered. The application is in demo/.\n'
 printf 'Change its assay.toml, or ask a question of your own:\n\n'
-printf '    cd demo && ../.venv/bin/assay ask "Which files can be ingested?"\n'
+printf '    cd demo && ../.venv/bin/assay ask "How do I use a model on my own server, such as Ollama?"\n'

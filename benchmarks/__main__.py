@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import chunking, cold, machine, retrieval, speed
-from benchmarks.options import Options
+from benchmarks.options import ROOT, Options
 from benchmarks.tables import table
 
 
@@ -40,7 +40,7 @@ def answering(options: Options) -> dict[str, Any]:
         command += [f"--{name}", str(options.data / name)]
     if options.limit is not None:
         command += ["--limit", str(options.limit)]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
     figures: dict[str, Any] = json.loads(ended.stdout)
     table("answering", ["", "figure", "n"], [_answering_row(name, figure) for name, figure in figures.items()])
     return figures
@@ -72,10 +72,11 @@ def _arguments() -> tuple[list[str], Options, Path | None]:
     add("--json", type=Path, metavar="FILE", help="write all figures here")
     add("--limit", type=int, help="questions of each set [default: all]")
     add("--rerank-limit", type=int, help="questions asked with the reranker, of each set [default: all]")
-    add("--passages", type=int, help="shorten the corpus of the speed tests to so many")
-    add("--large", type=int, default=100_000, help="chunks of the large corpus [default: %(default)s]")
+    add("--passages", type=int, help="shorten the corpus of the speed tests to so many; 0 leaves this part out")
+    add("--large", type=int, default=100_000, help="chunks of the large corpus; 0: none [default: %(default)s]")
     add("--large-queries", type=int, default=50, help="questions asked of it [default: %(default)s]")
     add("--rounds", type=int, default=3, help="of the speed tests [default: %(default)s]")
+    add("--large-rounds", type=int, default=2, help="of those at the large corpus [default: %(default)s]")
     add("--repeat", type=int, default=3, help="timed runs of every question [default: %(default)s]")
     add("--peers-python", type=Path, help="interpreter of the peers' environment [default: leave them out]")
     add("--peers", default="llamaindex,haystack,langchain", help="[default: %(default)s]")
@@ -94,6 +95,7 @@ def _arguments() -> tuple[list[str], Options, Path | None]:
         large=args.large,
         large_queries=args.large_queries,
         rounds=args.rounds,
+        large_rounds=args.large_rounds,
         repeat=args.repeat,
         # Not resolved: a virtual environment's interpreter is a link, and must be called by its name.
         peers_python=args.peers_python.absolute() if args.peers_python else None,

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.metrics import evenly
-from benchmarks.options import Options
+from benchmarks.options import ROOT, Options
 from benchmarks.project import ingested, project, read_jsonl
 from benchmarks.tables import table, verdict
 
@@ -76,7 +76,7 @@ def _first_token(file: Path, questions: Sequence[str]) -> tuple[float, int]:
 def _run(command: Sequence[str]) -> Spent:
     """Run a command to its end. An exit status of 1 means an abstention; any other ends the benchmark."""
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         output, errors = child.stdout.read(), child.stderr.read()

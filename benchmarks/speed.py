@@ -7,7 +7,6 @@ order turns from round to round. A figure is the median of the rounds.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.options import Options
+from benchmarks.options import ROOT, Options
 from benchmarks.project import read_jsonl, write_jsonl
 from benchmarks.synthetic import generate
 from benchmarks.tables import table
@@ -51,6 +50,7 @@ class Trial:
     queries: Path
     extra: tuple[str, ...]
     measures: tuple[Measure, ...]
+    rounds: int
     ours: tuple[str, ...] = ()
 
 
@@ -98,7 +98,9 @@ def run(options: Options) -> dict[str, Any]:
     print("Machine: " + ", ".join(f"{key} {value}" for key, value in figures["machine"].items()))
     if options.peers_python is None:
         print("No --peers-python: only Assay is measured.")
-    for trial in (_ingestion(options), _large(options)):
+    trials = [_ingestion(options)] if options.passages != 0 else []
+    trials += [_large(options)] if options.large else []
+    for trial in trials:
         reports, states = _rounds(trial, options)
         figures[trial.name] = _medians(trial, reports) | {"states": states, "reports": reports}
         _print(trial, reports, states)
@@ -119,6 +121,7 @@ def _ingestion(options: Options) -> Trial:
         options.data / "multihop" / "queries.jsonl",
         ("--repeat", str(options.repeat)),
         (*INGESTING, *QUERYING, *MEMORY),
+        options.rounds,
         ours=("--alone",),
     )
 
@@ -132,6 +135,7 @@ def _large(options: Options) -> Trial:
         files.queries,
         ("--vectors", str(files.vectors), "--no-reingest", "--repeat", str(options.repeat)),
         (*LOADING, *QUERYING, *MEMORY),
+        options.large_rounds,
     )
 
 
@@ -140,7 +144,7 @@ def _rounds(trial: Trial, options: Options) -> tuple[dict[str, list[Report]], li
     systems = [OURS, *peers]
     reports: dict[str, list[Report]] = {system: [] for system in systems}
     states: list[dict[str, Any]] = []
-    for number in range(options.rounds):
+    for number in range(trial.rounds):
         at = number % len(systems)
         for system in (*systems[at:], *systems[:at]):
             state = machine.probe()
@@ -184,7 +188,7 @@ def _report(system: str, trial: Trial, options: Options) -> Report:
         command = [sys.executable, "-m", "benchmarks.ours", *given, *trial.ours, "--work", str(options.work)]
     else:
         command = [str(options.peers_python), str(PEERS / f"peer_{system}.py"), *given]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if ended.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stderr[-3000:]}")
     report: Report = json.loads(ended.stdout.splitlines()[-1])

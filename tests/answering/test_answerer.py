@@ -180,6 +180,7 @@ async def test_the_next_writer_is_tried_while_nothing_was_shown(setup: Setup) ->
     broken, first = setup.prompted([TextDelta("Uploads are"), ModelTimeout("late", model="m")])
     events = await setup.ask(QUESTION, first, ExtractiveWriter(setup.make.words))
     assert answer_of(events).model == "extractive"
+    assert [str(failure) for failure in answer_of(events).failures] == ["m: late"]
     attempts = [s for s in setup.recording.trace().spans if s.name == spans.GENERATE]
     assert [bool(s.error) for s in attempts] == [True, False]
     assert "Uploads are" in str(attempts[0].attributes[traces.OUTPUT_MESSAGES])
@@ -197,11 +198,11 @@ async def test_two_halves_are_never_one_answer(setup: Setup) -> None:
     assert len(events) == 2
 
 
-async def test_when_every_writer_fails_the_last_error_is_told(setup: Setup) -> None:
+async def test_when_every_writer_fails_each_error_is_told(setup: Setup) -> None:
     failing = [setup.prompted([ModelTimeout(f"late {i}", model="m")])[1] for i in range(2)]
     (failed,) = await setup.ask(QUESTION, *failing)
     assert isinstance(failed, Failed)
-    assert str(failed.error) == "m: late 1"
+    assert "m: late 0; m: late 1" in str(failed.error)
     assert failed.trace == setup.recording.trace().id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -204,3 +205,13 @@ async def test_a_document_that_crashes_the_extraction() -> None:
     with pytest.raises(SourceError, match="crash"):
         await rich.parse(b"x", RICH[".pdf"])
     rich.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps this limit")
+def test_a_document_that_unpacks_into_too_much_ends_the_extraction_and_not_the_machine() -> None:
+    code = (
+        "from assay.ingestion.extraction import limit_memory\nlimit_memory(1)\n"
+        "try:\n    bytearray(3_000_000_000)\nexcept MemoryError:\n    print('refused')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "refused\n"

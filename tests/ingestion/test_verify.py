@@ -46,6 +46,15 @@ async def test_sources_against_the_ledger(filled: Bench) -> None:
     await mended(filled)
 
 
+async def test_a_failure_of_before_is_not_a_gap(filled: Bench) -> None:
+    bad = filled.docs / "bad.md"
+    bad.write_bytes(b"")
+    assert (await filled.ingest()).failed
+    bad.unlink()
+    assert filled.verify().findings == ()
+    assert not (await filled.ingest()).failed
+
+
 async def test_a_document_gone_from_the_index(filled: Bench) -> None:
     filled.pipeline.index.apply([Change("one.md")])
     assert kinds(filled.verify()) == {("chunk_missing", "one.md")}

@@ -143,8 +143,12 @@ def test_a_large_file_names_the_setting(tmp_path: Path) -> None:
 def test_what_is_no_file_does_not_block(tmp_path: Path) -> None:
     root = tree(tmp_path, "a.md")
     os.mkfifo(root / "pipe.md")
+    os.mkfifo(root / "pipe.jsonl")
+    source = Source("s", root, include=("**",))
     began = time.monotonic()
-    assert ids(Source("s", root)) == ["a.md"]
+    assert ids(source) == ["a.md"]
+    assert count([source]) == 2
+    assert ["is a pipe" in found.error for found in failures(source)] == [True, True]
     assert time.monotonic() - began < 5
 
 

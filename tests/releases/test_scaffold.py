@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -184,3 +185,12 @@ def test_any_name_can_be_written(tmp_path_factory: pytest.TempPathFactory, name:
     (folder / "a.md").write_text("# A", encoding="utf-8")
     scaffold(folder / "app", folder / "a.md", name)
     assert read(folder / "app").manifest.app.name == name
+
+
+def test_what_cannot_be_read_is_left_to_the_ingestion(tmp_path: Path, docs: Path) -> None:
+    (docs / "gone.md").symlink_to("nowhere")
+    (docs / "circle.md").symlink_to("circle.md")
+    os.mkfifo(docs / "pipe.md")
+    (docs / "deep.jsonl").write_text('{"id": 1, "text": ' + "[" * 100_000, encoding="utf-8")
+    scaffold(tmp_path / "app", docs, "x")
+    assert "holiday.md" in items(read(tmp_path / "app"))

@@ -34,10 +34,11 @@ def test_every_operation_keeps_to_its_description(make: SimpleNamespace) -> None
     api = schemathesis.openapi.from_asgi("/openapi.json", create_app(make.scripted().application()))
     api.hook("map_body")(known)
     tried: Counter[tuple[str, int]] = Counter()
-    for result in api.get_all_operations():
+    operations: list[Any] = list(api.get_all_operations())
+    for operation in operations:
         for mode in GenerationMode:
             try:
-                _try(result.ok(), mode, tried)
+                _try(operation.ok(), mode, tried)
             except Unsatisfiable:
                 assert mode is GenerationMode.NEGATIVE  # without parameters nothing can be wrong
     paths = {path for path, _ in tried}

@@ -22,6 +22,7 @@ from assay.answering.writer import Asked, Writer, Written
 from assay.documents import Citation, Scalar
 from assay.errors import AssayError, InputError, ModelError
 from assay.models.chat import TextDelta, Usage
+from assay.models.fallback import together
 from assay.retrieval.found import Found
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class _Progress:
     citations: list[Citation] = field(default_factory=list)
     supported: bool = False
     written: Written | None = None
+    failures: list[ModelError] = field(default_factory=list)
 
     def show(self, sentence: Sentence) -> Sentence:
         if self.first is None:
@@ -161,17 +163,22 @@ class Answerer:
         return reading, judgement
 
     async def _write(self, reading: Reading, progress: _Progress) -> AsyncGenerator[Sentence | Checker, None]:
-        """The sentences that may be shown, then their checker. Raises the last writer's ModelError."""
+        """The sentences that may be shown, then their checker.
+
+        Raises the ModelError of a writer that had shown something, or one for all where each failed.
+        """
         for writer in self._writers:
             try:
                 async with aclosing(self._attempt(writer, reading, progress)) as items:
                     async for item in items:
                         yield item
                 return
-            except ModelError:
+            except ModelError as error:
                 # Two halves by two models are not an answer: once something was shown there is no way back.
-                if progress.first is not None or writer is self._writers[-1]:
+                if progress.first is not None:
                     raise
+                progress.failures.append(error)
+        raise together(progress.failures, "|".join(writer.identity for writer in self._writers))
 
     async def _attempt(
         self, writer: Writer, reading: Reading, progress: _Progress
@@ -220,6 +227,7 @@ class Answerer:
             cost=written.cost if written else 0.0,
             milliseconds=(now - progress.began) * 1e3,
             first_token_milliseconds=((progress.first or now) - progress.began) * 1e3,
+            failures=tuple(progress.failures),
         )
         progress.span.update(
             {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from assay.documents import PUBLIC, Citation, Scalar
-from assay.errors import AssayError
+from assay.errors import AssayError, ModelError
 from assay.models.chat import Usage
 
 Reason: TypeAlias = Literal["not_in_corpus", "unsupported", "conflicting", "underspecified", "over_budget"]
@@ -61,7 +61,8 @@ class Answer:
     ``text`` is the concatenation of the sentences shown, or the abstention's detail.
     ``confidence`` is the probability that the evidence answers the question; ``cost`` in US
     dollars, None where a price is unknown; ``milliseconds`` from question to end and
-    ``first_token_milliseconds`` to the first thing shown.
+    ``first_token_milliseconds`` to the first thing shown. ``failures`` are those of the models
+    before ``model`` in the route, in order: a fallback must not pass unnoticed.
     """
 
     text: str
@@ -75,6 +76,7 @@ class Answer:
     cost: float | None
     milliseconds: float
     first_token_milliseconds: float
+    failures: tuple[ModelError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from assay.answering.events import Answer, AnswerEvent, Failed, Sentence
 from assay.answering.numbering import Numbering
-from assay.cli.output import out
+from assay.cli.output import note, out
 
 if TYPE_CHECKING:
     from assay.documents import Citation
@@ -63,6 +63,8 @@ def _finish(answer: Answer) -> None:
         out.print("\n")
     for number, citation in enumerate(answer.citations, 1):
         out.print(_cited(number, citation))
+    for failure in answer.failures:
+        note(f"{failure}; {answer.model} answered instead")
     facts = [
         f"confidence {answer.confidence:.2f}",
         f"{answer.milliseconds:,.0f} ms",
@@ -88,6 +90,7 @@ def answer_as_dict(answer: Answer) -> dict[str, Any]:
         "abstained": asdict(answer.abstained) if answer.abstained else None,
         "confidence": round(answer.confidence, 4),
         "model": answer.model,
+        "failures": [str(failure) for failure in answer.failures],
         "release": answer.release,
         "trace": answer.trace,
         "usage": asdict(answer.usage),

@@ -57,7 +57,7 @@ def _utf16_without_bom(sample: bytes) -> str:
         return "utf-16-le"
     if even > 0.4 and odd < 0.05:
         return "utf-16-be"
-    raise SourceError("is binary, not text; exclude it")
+    raise SourceError(f"is binary, or UTF-16 without its mark; {_MEND}")
 
 
 def _require_western(content: bytes, error: UnicodeDecodeError) -> None:

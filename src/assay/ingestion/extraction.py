@@ -33,6 +33,8 @@ _TITLE = re.compile(r"<title[^>]*>([^<]*)</title>", re.IGNORECASE)
 _HEAD = re.compile(r"<head[\s>].*?</head\s*>", re.IGNORECASE | re.DOTALL)
 _SHEETS = ("excel", "csv")
 _SECONDS = 300
+_MEMORY, _MEMORY_A_BYTE = 2_000_000_000, 40
+"""Bytes of memory for any document, and for each byte that it has."""
 
 _CONFIG = ExtractionConfig(
     use_cache=False,
@@ -69,8 +71,21 @@ def main() -> None:
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while line := requests.readline():
         request = json.loads(line)
+        limit_memory(request["bytes"])
         answers.write(json.dumps(_answer(requests, request)).encode() + b"\n")
         answers.flush()
+
+
+def limit_memory(size: int) -> None:
+    """A document that unpacks into far more than it seems to hold ends this process, not the machine."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = _MEMORY + _MEMORY_A_BYTE * size
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _answer(requests: BinaryIO, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from assay.ingestion.globs import Globs
 from assay.ingestion.media import JSONL, PLAIN, media_type
 from assay.ingestion.records import walk_records
-from assay.ingestion.sources import Found, Item, Source, Unreadable, fingerprint
+from assay.ingestion.sources import NO_FILE, Found, Item, Source, Unreadable, fingerprint
 
 _JUNK = frozenset({"__pycache__", "node_modules", "__MACOSX"})
 """Folders that no one means; hidden ones are left out by their dot."""
@@ -74,7 +74,7 @@ def walk_file(source: Source, path: Path, relative: str) -> Iterator[Found]:
         return
     if isinstance(content, str):
         yield Unreadable(str(path), content, source.name, covers=name)
-    elif content is not None:
+    else:
         kind = kind or PLAIN
         yield Item(name, str(path), source, kind, content, fingerprint(content, source, kind))
 
@@ -129,11 +129,11 @@ def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _read(path: Path, source: Source) -> bytes | str | None:
-    """The content; a string says why there is none; None for what is not a file at all."""
+def _read(path: Path, source: Source) -> bytes | str:
+    """The content; a string says why there is none."""
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):
-        return None
+        return NO_FILE
     if about.st_size > source.max_bytes:
         return (
             f"has {about.st_size / 1e6:,.0f} MB, more than the {source.max_bytes / 1e6:,.0f} MB that source "

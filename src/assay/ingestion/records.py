@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 from assay.documents import Scalar
 from assay.errors import SourceError
 from assay.ingestion.media import PLAIN
-from assay.ingestion.sources import Found, Item, Record, Source, Unreadable, fingerprint
+from assay.ingestion.sources import NO_FILE, Found, Item, Record, Source, Unreadable, fingerprint
 
 _KEYS = frozenset({"id", "title", "text", "access", "metadata"})
 _ID = re.compile(rb'"id"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(-?\d+))')
@@ -25,6 +26,9 @@ def walk_records(source: Source, path: Path, uri: str) -> Iterator[Found]:
     Reads line by line, so that the file may be larger than memory.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            yield Unreadable(uri, NO_FILE, source.name, covers=source.prefix, whole=True)
+            return
         with path.open("rb") as lines:
             number = 0
             while line := lines.readline(source.max_bytes + 1):

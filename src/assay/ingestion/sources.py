@@ -20,6 +20,9 @@ from assay.documents import PUBLIC, Scalar
 MAX_BYTES = 50_000_000
 """The default limit for one document; above it a file is nearly always a dump or a log."""
 
+NO_FILE = "is a pipe, a socket or a device, not a file; exclude it"
+"""Why such a place is not opened: to read one may wait for ever."""
+
 
 @dataclass(frozen=True)
 class Source:

@@ -140,7 +140,9 @@ def _against_sources(sources: Sequence[Source], states: Mapping[str, State]) -> 
             detail = "its change was begun and not ended"
             yield Finding("pending", state.document, detail, state.document)
         covered = any(found.concerns(state.source, state.document) for found in unreadable)
-        if state.document not in seen and not covered and state.document not in places:
+        # A failure of before, of which the index holds nothing, is not a gap: the next ingestion forgets it.
+        stale = state.status == "failed" and not state.entries
+        if state.document not in seen and not covered and not stale and state.document not in places:
             detail = f"{state.uri} is in no source any more"
             yield Finding("disappeared", state.document, detail, state.document)
 

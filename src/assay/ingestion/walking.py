@@ -58,7 +58,7 @@ def count(sources: Sequence[Source]) -> int:
             for place in places:
                 if isinstance(place, Unreadable):
                     continue
-                lined = media_type(place[1]) == JSONL or source.kind == "jsonl"
+                lined = (media_type(place[1]) == JSONL or source.kind == "jsonl") and place[0].is_file()
                 total += _lines(place[0]) if lined else 1
     return total
 

@@ -50,10 +50,10 @@ class FallbackModel:
                 if shown:
                     raise
                 failures.append(error)
-        raise _together(failures, self.identity)
+        raise together(failures, self.identity)
 
 
-def _together(failures: Sequence[ModelError], identity: str) -> ModelError:
+def together(failures: Sequence[ModelError], identity: str) -> ModelError:
     """One error for all: retryable if any is, with every model's own words."""
     if len(failures) == 1:
         return failures[0]

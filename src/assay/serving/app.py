@@ -59,10 +59,11 @@ BUSY: Mapping[int | str, dict[str, Any]] = {
     503: {"model": ErrorResponse, "description": "The model's provider, or the store, cannot be reached."},
     504: {"model": ErrorResponse, "description": "The model's provider did not answer in time."},
 }
+EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
 ANSWERED: Mapping[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; where `stream` is true, events with a `chat.completion.chunk` each, then `[DONE]`.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": EVENT}},
     },
     **BUSY,
 }

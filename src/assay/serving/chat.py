@@ -92,23 +92,8 @@ class AnswerResponse(Response):
         return reply
 
     async def _stream(self, events: AsyncGenerator[AnswerEvent, None], out: _Events) -> None:
-        failed: Refused | None = None
-        answered = False
         try:
-            async for event in events:
-                match event:
-                    case Sentence():
-                        await out.send(self._completion.sentence(event))
-                    case Answer():
-                        answered = True
-                        for chunk in self._completion.end(event):
-                            await out.send(chunk)
-                        if self._usage:
-                            await out.send(self._completion.usage(event))
-                    case Failed(error=error, trace=trace):
-                        failed = refused(error, trace)
-            if not answered and failed is None:
-                raise RuntimeError(UNFINISHED)
+            failed = await self._tell(events, out)
         except AssayError as error:
             failed = refused(error)
         except Exception as error:
@@ -121,6 +106,26 @@ class AnswerResponse(Response):
             await out.fail(failed)
         else:
             raise failed
+
+    async def _tell(self, events: AsyncGenerator[AnswerEvent, None], out: _Events) -> Refused | None:
+        """Send what there is to show; gives back how the answer failed, if it did."""
+        failed: Refused | None = None
+        answered = False
+        async for event in events:
+            match event:
+                case Sentence():
+                    await out.send(self._completion.sentence(event))
+                case Answer():
+                    answered = True
+                    for chunk in self._completion.end(event):
+                        await out.send(chunk)
+                    if self._usage:
+                        await out.send(self._completion.usage(event))
+                case Failed(error=error, trace=trace):
+                    failed = refused(error, trace)
+        if not answered and failed is None:
+            raise RuntimeError(UNFINISHED)
+        return failed
 
 
 class _Events:

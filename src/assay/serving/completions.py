@@ -91,7 +91,7 @@ class Completion:
             trace=event.trace,
             cost=event.cost,
             milliseconds=event.milliseconds,
-            warnings=self._warnings,
+            warnings=[*self._warnings, *(f"{failure}; {event.model} answered" for failure in event.failures)],
         )
 
 

@@ -45,6 +45,10 @@ COST = "assay.cost.usd"
 PRICES_AS_OF = "assay.cost.prices_as_of"
 INDEX_GENERATION = "assay.index.generation"
 STAGE = "assay.stage"
+FIRST_DELTA = "assay.first_delta.milliseconds"
+"""On a generate span: until the model's first piece."""
+FIRST_SENTENCE = "assay.first_sentence.milliseconds"
+"""On the root: until the first checked sentence was shown."""
 
 CONTENT = frozenset(
     {SYSTEM_INSTRUCTIONS, INPUT_MESSAGES, OUTPUT_MESSAGES, QUESTION, ANSWER, CONTEXT, CITATIONS, HITS}

@@ -147,7 +147,7 @@ def test_what_is_no_file_does_not_block(tmp_path: Path) -> None:
     source = Source("s", root, include=("**",))
     began = time.monotonic()
     assert ids(source) == ["a.md"]
-    assert count([source]) == 2
+    assert count([source]) == 3
     assert ["is a pipe" in found.error for found in failures(source)] == [True, True]
     assert time.monotonic() - began < 5
 

@@ -7,6 +7,7 @@ import pytest
 
 from assay.documents import Chunk
 from assay.retrieval.found import Candidate
+from assay.retrieval.neighbours import WithNeighbours
 from assay.retrieval.retriever import Retriever, SearchRecipe, spread
 from assay.stores.embedded_index import EmbeddedIndex
 from assay.stores.index import Change, Entry
@@ -107,3 +108,14 @@ def test_a_short_document_does_not_crowd_out_others() -> None:
 def test_a_long_document_may_fill_the_list() -> None:
     found = spread(candidates("a", "a", "b", "a"), {"a": 80, "b": 1})
     assert [c.chunk.document for c in found] == ["a", "a", "b", "a"]
+
+
+async def test_neighbours_stand_behind_their_hit_and_only_where_they_may_be_read(index: EmbeddedIndex) -> None:
+    embedder = HashEmbedder()
+    parts = [chunk("long", "Long", f"part {n} of the long story", "public", n) for n in range(6)]
+    rows = await embedder.embed([part.text for part in parts], "passage")
+    index.apply([Change("long", tuple(Entry(part, row) for part, row in zip(parts, rows, strict=True)))])
+    wide = WithNeighbours(Retriever(index, embedder, name="i"), index, reach=1)
+    found = await wide.search("part 3 of the long story", k=1, groups=frozenset({"public"}), where={})
+    assert [hit.chunk.ordinal for hit in found.hits] == [3, 2, 4]
+    assert (await wide.search("part 3", k=1, groups=frozenset({"nobody"}), where={})).hits == ()

@@ -190,6 +190,7 @@ class Answerer:
             traces.REQUEST_MODEL: writer.identity,
         }
         with self._recorder.span(spans.GENERATE, attributes, parent=progress.span) as span:
+            began = time.perf_counter()
             try:
                 async with aclosing(writer.write(progress.question, reading)) as events:
                     async for event in events:
@@ -199,6 +200,8 @@ class Answerer:
                                 span.set(traces.REQUEST_TEMPERATURE, event.temperature)
                                 span.set(traces.REQUEST_MAX_TOKENS, event.max_tokens)
                             case TextDelta():
+                                if not checker.draft:
+                                    span.set(traces.FIRST_DELTA, (time.perf_counter() - began) * 1e3)
                                 for sentence in checker.feed(event.text):
                                     yield sentence
                             case Written():
@@ -234,6 +237,7 @@ class Answerer:
                 traces.ANSWER: answer.text,
                 traces.CONFIDENCE: probability,
                 traces.ABSTAINED: abstained.reason if abstained else None,
+                traces.FIRST_SENTENCE: answer.first_token_milliseconds if progress.first else None,
                 traces.COST: answer.cost,
                 traces.PRICES_AS_OF: written.prices_as_of if written else None,
                 traces.RESPONSE_MODEL: answer.model or None,

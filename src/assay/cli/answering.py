@@ -63,10 +63,10 @@ def ask(
             await application.close()
         if timings and not as_json and not batch:
             from assay.releases.inspection import opened_traces
-            from assay.tracing.tree import timings as line
+            from assay.tracing.tree import timings as told
 
             with opened_traces(project) as traces:
-                out.print(line(traces.get(answer.trace)), markup=False, style="dim")
+                out.print(told(traces.get(answer.trace)), markup=False, style="dim")
         return abstained and not batch
 
     if anyio.run(run):

@@ -24,13 +24,13 @@ class IngestProgress:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[facts]}"),
             TimeRemainingColumn(),
             console=err,
             transient=True,
             disable=quiet or not err.is_terminal,
         )
-        self._task = self._bar.add_task("documents", total=None, rate="")
+        self._task = self._bar.add_task("documents", total=None, facts="")
 
     def __enter__(self) -> IngestProgress:
         self._bar.start()
@@ -43,6 +43,10 @@ class IngestProgress:
 
     def __call__(self, step: Step) -> None:
         """Show a step."""
-        rate = f"{step.rate:.0f}/s" if step.rate else ""
-        failed = f"  {step.failed} failed" if step.failed else ""
-        self._bar.update(self._task, completed=step.done, total=step.total, rate=rate + failed)
+        facts = [
+            f"{step.embedded} chunks embedded" if step.embedded else "",
+            f"{step.rate:.0f} documents/s" if step.rate >= 1 else "",
+            f"{step.failed} failed" if step.failed else "",
+        ]
+        told = "  ".join(filter(None, facts))
+        self._bar.update(self._task, completed=step.done, total=step.total, facts=told)

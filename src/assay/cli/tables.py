@@ -21,13 +21,16 @@ CURVE_STEPS = 10
 
 def trace_table(found: Sequence[TraceSummary]) -> Table:
     """Recorded answers, newest first."""
-    table = Table(box=box.SIMPLE_HEAD)
+    # The question takes what the others leave: without a ratio rich would shorten the ids.
+    table = Table(box=box.SIMPLE_HEAD, expand=True)
     for name in ("trace", "when", "took", "release", "outcome"):
         table.add_column(name, no_wrap=True)
-    table.add_column("question", no_wrap=True, overflow="ellipsis")
+    table.add_column("question", no_wrap=True, overflow="ellipsis", ratio=1)
     for each in found:
         when = datetime.fromtimestamp(each.started / 1e9).strftime("%m-%d %H:%M:%S")
-        outcome = f"[red]{escape(each.error.partition(':')[0])}[/]" if each.error else each.abstained or "answered"
+        # The root is stored last and carries the release: without it the answer is still made, or was cut off.
+        ended = each.abstained or ("answered" if each.release else "unfinished")
+        outcome = f"[red]{escape(each.error.partition(':')[0])}[/]" if each.error else ended
         table.add_row(
             each.id[:12],
             when,

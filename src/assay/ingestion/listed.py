@@ -15,6 +15,7 @@ from pathlib import Path
 from assay.errors import StoreError
 from assay.ingestion.recipe import Recipe
 from assay.ingestion.rows import IndexRow
+from assay.stores.failures import explained
 
 
 def listed(path: Path) -> list[IndexRow]:
@@ -22,19 +23,19 @@ def listed(path: Path) -> list[IndexRow]:
 
     Raises StoreError for a file that is not such a ledger.
     """
-    if not path.exists():
-        return []
     try:
+        if not path.exists():
+            return []
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
             rows = connection.execute(
                 "SELECT id, recipe, status, active, created FROM ledger_indexes ORDER BY created, id"
             ).fetchall()
-    except sqlite3.OperationalError as error:
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}; grant the right to read its folder") from error
+    except sqlite3.Error as error:
         if "no such table" in str(error):
             return []
-        raise StoreError(f"{path}: cannot be read: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: is not an Assay state file: {error}; move it away and ingest again") from error
+        raise explained(error, str(path)) from error
     return [
         IndexRow(id, Recipe.from_mapping(json.loads(recipe)), status, bool(active), created)
         for id, recipe, status, active, created in rows

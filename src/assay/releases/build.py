@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from assay.answering.abstention import THRESHOLD, Gate
 from assay.answering.answerer import Answerer, Recipe
 from assay.answering.extractive import ExtractiveWriter
-from assay.answering.prompted import PromptedWriter
+from assay.answering.prompted import HISTORY_TOKENS, PromptedWriter
 from assay.answering.reading import Reader
 from assay.answering.writer import Writer
 from assay.errors import NotFound
@@ -23,11 +23,16 @@ from assay.releases.application import Application
 from assay.releases.project import Project
 from assay.releases.sections import EXTRACTIVE
 from assay.releases.state_writer import StateWriter
+from assay.retrieval.neighbours import WithNeighbours
 from assay.retrieval.retriever import Retriever, SearchRecipe
 from assay.tracing.opening import open_recorder
 
 ANSWER_TOKENS = 1_024
 """What is left for the answer in a model's window where the application sets no limit."""
+MARGIN_TOKENS = 300
+"""Left free in a model's window for the question and for what a count may be off by."""
+LEAST_TOKENS = 256
+"""Evidence that is given to a model however small its window; it says itself if that is too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +68,21 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
     recorder = open_recorder(store=state, otlp=manifest.tracing.otlp, content=manifest.tracing.content)
     fitted = manifest.answer.abstain_below
     threshold = abstain_below if abstain_below is not None else THRESHOLD if fitted is None else fitted
+    writers = _writers(project, token_embedder)
     answerer = Answerer(
-        retriever,
+        WithNeighbours(retriever, index, reach=chosen.neighbours) if chosen.neighbours else retriever,
         Reader(
             token_embedder,
             frequencies=index.frequencies,
             vectors=index.vectors if token_embedder is embedder else None,
         ),
         Gate(threshold),
-        _writers(project, token_embedder),
+        [writer for writer, _ in writers],
         recorder,
         Recipe(
             release=project.release.digest,
             keep=chosen.keep,
-            context_tokens=manifest.answer.context_tokens,
+            context_tokens=min([manifest.answer.context_tokens, *(room for _, room in writers if room)]),
             unsupported=manifest.answer.unsupported,
         ),
     )
@@ -132,20 +138,19 @@ def _reranker(chosen: bool | str, embedder: MiniLM) -> Reranker | None:
     return found
 
 
-def _writers(project: Project, embedder: MiniLM) -> list[Writer]:
-    """What answers, in the order of the route."""
-    writers: list[Writer] = []
+def _writers(project: Project, embedder: MiniLM) -> list[tuple[Writer, int | None]]:
+    """What answers, in the order of the route, each with the tokens of evidence that its window has room for."""
+    writers: list[tuple[Writer, int | None]] = []
     for name, model in project.manifest.route.items():
         if model.uses == EXTRACTIVE:
-            writers.append(ExtractiveWriter(embedder.count))
-        else:
-            writers.append(
-                PromptedWriter(
-                    parts.chat_model(name, model, project.file.directory),
-                    project.file.prompt,
-                    app=project.name,
-                    temperature=model.temperature,
-                    max_tokens=model.max_tokens or ANSWER_TOKENS,
-                )
-            )
+            writers.append((ExtractiveWriter(embedder.count), None))
+            continue
+        chat = parts.chat_model(name, model, project.file.directory)
+        answer_tokens = model.max_tokens or ANSWER_TOKENS
+        writer = PromptedWriter(
+            chat, project.file.prompt, app=project.name, temperature=model.temperature, max_tokens=answer_tokens
+        )
+        prompt = chat.count(project.file.prompt.system) + chat.count(project.file.prompt.user)
+        taken = prompt + HISTORY_TOKENS + answer_tokens + MARGIN_TOKENS
+        writers.append((writer, max(LEAST_TOKENS, chat.window - taken) if chat.window else None))
     return writers

@@ -92,8 +92,15 @@ def _names(place: Path) -> Iterator[str]:
             path = Path(folder) / name
             relative = path.relative_to(place).as_posix()
             # Not a pipe or a device: to open one may wait for ever.
-            if not name.startswith(".") and relative.isprintable() and os.path.isfile(path):
+            if not name.startswith(".") and relative.isprintable() and _is_file(path):
                 yield relative
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _topics(path: Path, document: str) -> Iterator[Topic]:

@@ -12,7 +12,7 @@ _MENDS = {
     "SQLITE_BUSY": "another process has kept it locked too long; wait for it to finish, or end it",
     "SQLITE_LOCKED": "another connection keeps it locked; wait for it to finish",
     "SQLITE_CORRUPT": "its contents are damaged; restore it from a backup, or delete it and build it again",
-    "SQLITE_NOTADB": "it is not a database; name another file, or move this one away",
+    "SQLITE_NOTADB": "it is not a database; name another file, or move this one away and build it again",
     "SQLITE_CANTOPEN": "it cannot be opened; check that its folder exists and may be written",
     "SQLITE_IOERR": "the disk reports an error; check the disk and the free space",
     "SQLITE_TOOBIG": "a value is too large to be stored (the limit is 1 GB)",

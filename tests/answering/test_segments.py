@@ -17,6 +17,7 @@ from assay.answering.segments import Unit, segment
         ),
         ("这是第一句。这是第二句！「好吗？」", ["这是第一句。", "这是第二句！", "「好吗？」"]),
         ("See Fig. 3. No. 5 is good.", ["See Fig. 3.", "No. 5 is good."]),
+        ("It is fitted. `assay ask` asks, e.g. `x`.", ["It is fitted.", "`assay ask` asks, e.g. `x`."]),
         ("", []),
         ("...", ["..."]),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -182,6 +183,16 @@ def test_asking_before_ingesting_says_what_to_do(app: Path, run: Run) -> None:
     done = run("ask", "anything")
     assert done.code == 2
     assert "assay ingest" in done.err
+
+
+def test_an_index_whose_files_are_gone_is_not_asked_but_filled_again(app: Path, run: Run) -> None:
+    run("ingest")
+    shutil.rmtree(app / ".assay" / "indexes")
+    done = run("ask", QUESTION)
+    assert done.code == 2
+    assert "assay ingest" in done.err
+    assert run("ingest", "--json").json["embedded"] == 0
+    assert run("ask", QUESTION).code == 0
 
 
 def test_a_mistake_in_the_file_is_named_with_its_line(app: Path, run: Run) -> None:

@@ -44,6 +44,26 @@ async def test_first_and_second_run(bench: Bench) -> None:
     assert bench.embedder.texts == first.embedded
 
 
+async def test_a_deleted_index_is_filled_again_without_embedding(bench: Bench) -> None:
+    bench.write(one="# One\n\nText one.", two="# Two\n\nText two.")
+    await bench.ingest()
+    bench.pipeline.index.drop()
+    again = bench.recut(bench.pipeline.recipe.max_tokens)
+    report = await again.ingest()
+    assert (report.documents, report.embedded) == (2, 0)
+    assert again.verify().findings == ()
+
+
+async def test_after_a_deleted_ledger_nothing_that_vanished_is_found(bench: Bench) -> None:
+    bench.write(one="# One\n\nText one.", two="# Two\n\nText two.")
+    await bench.ingest()
+    bench.pipeline.ledger.forget(bench.pipeline.recipe.id)
+    (bench.docs / "two.md").unlink()
+    await bench.ingest()
+    assert sorted(bench.texts()) == ["one.md"]
+    assert bench.verify().findings == ()
+
+
 async def test_an_edit_costs_what_was_edited(bench: Bench) -> None:
     bench.write(one="# One\n\nText one.", two="# Two\n\nText two.")
     await bench.ingest()

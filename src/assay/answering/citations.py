@@ -8,7 +8,7 @@ that only lead on (``framing``) when a supported sentence follows them.
 sentence numbers them. A marker that does not hold is never kept. The sentence is looked up in
 the other passages, at the same bar; where none supports it, it is withheld, or shown as
 unsupported if the application says ``mark``. Also then nothing is shown before the first
-sentence that is supported: an answer without one is no answer.
+sentence that is supported: an answer without one is no answer. What was said is not said again.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Checker:
         self._waiting: list[tuple[int, Sentence]] = []
         self._lead = ""
         self._shown = 0
+        self._said: set[str] = set()
         self._draft: list[str] = []
 
     @property
@@ -86,8 +87,17 @@ class Checker:
             self._note(marked, "refusal", shown=False)
         elif frames(marked.claim, piece.unit, self._known):
             self._wait(marked, "framing", supported=True)
+        elif piece.unit in (Unit.PROSE, Unit.ITEM) and self._repeats(marked.claim):
+            self._note(marked, "repeated", shown=False)
         else:
             yield from self._claim(marked, piece.unit)
+
+    def _repeats(self, claim: str) -> bool:
+        """Whether the draft has said this before, as small models do that run in a circle."""
+        flat = " ".join(claim.split()).strip("*_ .").casefold()
+        repeated = flat in self._said
+        self._said.add(flat)
+        return repeated
 
     def _claim(self, marked: Marked, unit: Unit) -> Iterator[Sentence]:
         verdict = self._verifier.verify(marked.claim, unit, marked.numbers)

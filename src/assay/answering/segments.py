@@ -181,7 +181,8 @@ def _ends(text: str, start: int, stop: int, after: int, end: int) -> bool:
         return True  # tokenised text sets its full stops apart
     if word is None:
         return True
-    if word[0].islower():
+    # Code keeps its own case: `assay ingest` may open a sentence.
+    if word[0].islower() and not (following and "`" in text[after : following.start(1)]):
         return False
     if mark != "." or text[stop : stop + 2] == "..":
         return True

@@ -5,8 +5,9 @@ sentence, weighted by inverse document frequency (the lexical core of ROUGE-prec
 weakest clause, since a blend of a supported and an invented clause is the commonest fault (compare
 SummaC's sentence-level minimum, Laban et al. 2022, arXiv 2111.09525); numbers found nowhere in the
 evidence; a record (key: false) that says the opposite. A logistic model, fitted on people's marks
-of RAGTruth (qa: AUROC .81), joins them. Two vetoes stand above it: a number that the evidence does
-not have, and a polarity that is not that of the sentence that supports best.
+of RAGTruth (qa: AUROC .81), joins them. Three vetoes stand above it: a number that the evidence
+does not have, a polarity that is not that of the sentence that supports best, and a title that
+would have to carry the sentence alone.
 
 It finds wrong sources, invented numbers and turned negations, not subtle distortion: it is no
 entailment, and a model that judges entailment may be put on top.
@@ -88,11 +89,12 @@ class Support:
     missing_numbers: frozenset[float]
     opposed: bool
     turned: bool
+    thin: bool
 
     @property
     def vetoed(self) -> bool:
         """Whether the sentence cannot hold, however much of it is in the evidence."""
-        return bool(self.missing_numbers) or self.turned
+        return bool(self.missing_numbers) or self.turned or self.thin
 
 
 def ground(evidence: str, *, about: str = "") -> Ground:
@@ -138,6 +140,7 @@ def support(sentence: str, by: Ground, weigh: Weights, *, question: str = "") ->
         missing_numbers=absent,
         opposed=opposed,
         turned=best is not None and _turned(frozenset(claimed), negated, best, by, weigh),
+        thin=best is None or _thin(frozenset(claimed), best),
     )
 
 
@@ -174,6 +177,15 @@ def _turned(spoken: frozenset[str], negated: bool, best: Unit, by: Ground, weigh
     own = best.terms - by.about
     total = sum(map(weigh, own))
     return total > 0 and sum(map(weigh, own & spoken)) >= _PARAPHRASE * total
+
+
+def _thin(spoken: frozenset[str], best: Unit) -> bool:
+    """Whether the title carries the sentence: two of its terms must stand in the unit itself, or all.
+
+    Without this "the model is verified" rests on whatever sentence speaks of a model, under the
+    heading "How a citation is verified".
+    """
+    return len(spoken & best.terms) < min(2, len(spoken))
 
 
 def _opposed(spoken: frozenset[str], negated: bool, by: Ground) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from assay.documents import Citation
 
 QUOTED = 160
+TELLING = 500
+"""Milliseconds between first sentence and end from which both are told."""
 
 
 async def whole_answer(events: AsyncGenerator[AnswerEvent, None]) -> Answer:
@@ -64,10 +66,13 @@ def _finish(answer: Answer) -> None:
     for number, citation in enumerate(answer.citations, 1):
         out.print(_cited(number, citation))
     for failure in answer.failures:
-        note(f"{failure}; {answer.model} answered instead")
+        note(f"{answer.model} answered, because {failure}")
+    first = answer.first_token_milliseconds
+    streamed = not answer.abstained and answer.milliseconds - first >= TELLING
     facts = [
         f"confidence {answer.confidence:.2f}",
         f"{answer.milliseconds:,.0f} ms",
+        f"first sentence after {first:,.0f} ms" if streamed else "",
         f"{answer.cost:.5f} USD" if answer.cost else "",
         answer.model,
         f"trace {answer.trace[:12]}",

@@ -28,11 +28,12 @@ from assay.ingestion.lock import exclusive
 from assay.ingestion.parsing import Parser, document
 from assay.ingestion.recipe import Recipe
 from assay.ingestion.report import Failure, IngestReport, Progress, Watcher
+from assay.ingestion.rows import State
 from assay.ingestion.sources import Item, Source, Unreadable
 from assay.ingestion.survey import Survey, unreadable_id
 from assay.ingestion.walking import count
 from assay.models.embedding import Embedder
-from assay.stores.index import Index
+from assay.stores.index import Change, Index
 
 __all__ = ["Failure", "IngestReport", "Pipeline", "Progress", "ingest"]
 
@@ -79,7 +80,7 @@ class _Run:
         self._began = time.perf_counter()
         self._sources, self._pipeline, self._progress = sources, pipeline, progress
         self._index = pipeline.ledger.open(pipeline.recipe)
-        self._states = pipeline.ledger.states(self._index)
+        self._states = _agreed(pipeline, self._index)
         self._survey = Survey(sources, self._states)
         self._embedding = Embedding(pipeline.embedder, pipeline.embeddings)
         self._applier = Applier(self._index, pipeline.index, pipeline.ledger, self._embedding, self._states)
@@ -231,6 +232,22 @@ class _Run:
                     return False
         ledger.activate(self._index)
         return True
+
+
+def _agreed(pipeline: Pipeline, name: str) -> dict[str, State]:
+    """The ledger's rows, after a ledger or an index that was deleted: what the index holds and the
+    ledger does not know goes, what the ledger knows and an empty index does not hold is applied anew."""
+    ledger, index = pipeline.ledger, pipeline.index
+    states = ledger.states(name)
+    held = [state.document for state in states.values() if state.entries]
+    if not states:
+        unknown = [listing.document for listing in index.listing()]
+        for at in range(0, len(unknown), 500):
+            index.apply([Change(document) for document in unknown[at : at + 500]])
+    elif held and index.generation <= 1 and not index.listing():
+        ledger.reset(name, held)
+        return ledger.states(name)
+    return states
 
 
 def _first(error: BaseException) -> BaseException:

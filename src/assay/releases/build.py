@@ -12,7 +12,7 @@ from assay.answering.reading import Reader
 from assay.answering.writer import Writer
 from assay.errors import NotFound
 from assay.ingestion import recipe as recipes
-from assay.ingestion.listed import listed
+from assay.ingestion.listed import entries, listed
 from assay.ingestion.rows import IndexRow
 from assay.models.embedding import Embedder
 from assay.models.late_interaction import LateInteraction
@@ -53,6 +53,9 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
     embedder = parts.embedder(manifest)
     asked = asked_index(project, embedder)
     index = parts.index(project, asked.row.recipe)
+    if index.generation <= 1 and (missing := entries(project.database, asked.row.id)) and not index.listing():
+        index.close()
+        raise NotFound(f"index {asked.row.id} lacks all of its {missing} chunks: run `assay ingest`")
     state = StateWriter(project)
     token_embedder = embedder if isinstance(embedder, MiniLM) else MiniLM()
     chosen = manifest.retrieval

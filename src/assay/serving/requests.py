@@ -31,6 +31,8 @@ SILENT = frozenset(
 )
 """Fields for a provider's book-keeping: that they are ignored changes no answer."""
 
+MAX_NAME = 500
+"""Characters of a model's name."""
 FILTERS = 100
 """At most so many filters in one request."""
 
@@ -145,7 +147,7 @@ class ChatRequest(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    model: Annotated[str, Field(max_length=500, description="The application's name, or its release's digest.")]
+    model: Annotated[str, Field(max_length=MAX_NAME, description="The application's name, or its release's digest.")]
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=500)]
     stream: Switch | None = None
     stream_options: StreamOptions | None = None

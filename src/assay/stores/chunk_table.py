@@ -21,6 +21,7 @@ from assay.errors import StoreError
 from assay.stores.chunk_view import Stamp, View
 from assay.stores.chunk_writing import Writing
 from assay.stores.failures import explained
+from assay.stores.immutable import reading
 from assay.stores.index import Change
 
 BUSY_SECONDS = 30
@@ -89,11 +90,15 @@ class ChunkTable:
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """A connection of one's own for the block; every SQLite error in the block is translated."""
         connection: sqlite3.Connection | None = None
+        lasting = True
         try:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                connection = self._connect()
+                try:
+                    connection = self._connect()
+                except sqlite3.Error as error:
+                    connection, lasting = reading(self._path, error), False
             yield connection
         except sqlite3.Error as error:
             if connection is not None:
@@ -101,8 +106,10 @@ class ChunkTable:
                 connection = None
             raise explained(error, str(self._path)) from error
         finally:
-            if connection is not None:
+            if connection is not None and lasting:
                 self._idle.append(connection)
+            elif connection is not None:
+                connection.close()
 
     def _connect(self) -> sqlite3.Connection:
         try:

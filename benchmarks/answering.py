@@ -35,6 +35,7 @@ from assay.models.embedding import Matrix
 from assay.models.minilm import MiniLM
 from assay.retrieval.found import Candidate, Found
 from assay.scores import Estimate
+from assay.stores.index import Scope
 from assay.tracing.recorder import Recorder
 
 KEEP = 8
@@ -137,7 +138,7 @@ async def ask(
 ) -> list[Row]:
     """Answer each question with the product's own parts."""
 
-    def frequencies(words: Sequence[str]) -> tuple[int, Mapping[str, int]]:
+    def frequencies(words: Sequence[str], _: Scope) -> tuple[int, Mapping[str, int]]:
         return weigh.documents, {word: weigh.containing.get(stem(word), 0) for word in words}
 
     reader = Reader(model, frequencies=frequencies, vectors=vectors)

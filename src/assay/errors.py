@@ -92,9 +92,7 @@ class RateLimited(ModelError):
 
     retryable = True
 
-    def __init__(
-        self, message: str, *, model: str, status: int | None = 429, retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, model: str, status: int | None = 429, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message, model=model, status=status)
 

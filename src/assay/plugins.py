@@ -34,6 +34,5 @@ def load(port: str, name: str) -> Any:
     except ImportError as error:
         missing = error.name or str(error)
         raise PluginError(
-            f"{port} {name!r} needs the package {missing!r}, which is not installed: "
-            f"pip install 'assay[{name}]'"
+            f"{port} {name!r} needs the package {missing!r}, which is not installed: pip install 'assay[{name}]'"
         ) from error

@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-Attribute: TypeAlias = (
-    str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
-)
+Attribute: TypeAlias = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
@@ -50,9 +48,7 @@ FIRST_DELTA = "assay.first_delta.milliseconds"
 FIRST_SENTENCE = "assay.first_sentence.milliseconds"
 """On the root: until the first checked sentence was shown."""
 
-CONTENT = frozenset(
-    {SYSTEM_INSTRUCTIONS, INPUT_MESSAGES, OUTPUT_MESSAGES, QUESTION, ANSWER, CONTEXT, CITATIONS, HITS}
-)
+CONTENT = frozenset({SYSTEM_INSTRUCTIONS, INPUT_MESSAGES, OUTPUT_MESSAGES, QUESTION, ANSWER, CONTEXT, CITATIONS, HITS})
 """Attributes that hold what people or documents said; left out when content recording is off."""
 
 

@@ -18,6 +18,7 @@ from assay.answering.terms import stem
 from assay.documents import PUBLIC, Chunk, Scalar
 from assay.models.token_vectors import TokenVectors
 from assay.retrieval.found import Candidate, Found
+from assay.stores.index import Scope
 from assay.traces import Trace
 from assay.tracing.recorder import Recorder
 from assay.tracing.store_exporter import converted
@@ -81,7 +82,7 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-def frequencies(terms: Sequence[str]) -> tuple[int, Mapping[str, int]]:
+def frequencies(terms: Sequence[str], scope: Scope) -> tuple[int, Mapping[str, int]]:
     return 100, dict.fromkeys(terms, 3)
 
 

@@ -99,6 +99,15 @@ async def test_marking_shows_nothing_before_something_is_supported(evidence: Rea
     assert not any(check.shown for check in checker.checks)
 
 
+@pytest.mark.parametrize("unsupported", ["withhold", "mark"])
+async def test_what_was_said_is_not_said_again(evidence: Reading, unsupported: Unsupported) -> None:
+    text = "Uploads are limited to 10 MB [1]. Rome is old. " * 3
+    shown, checker = check(evidence, text, unsupported=unsupported)
+    assert [s.text.strip() for s in shown if s.supported] == ["Uploads are limited to 10 MB."]
+    assert len(shown) == (2 if unsupported == "mark" else 1)
+    assert [check.outcome for check in checker.checks][2:] == ["repeated"] * 4
+
+
 async def test_framing_is_shown_only_before_support(evidence: Reading) -> None:
     shown, _ = check(
         evidence,

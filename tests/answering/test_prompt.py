@@ -7,6 +7,7 @@ import pytest
 from assay.answering.context import assemble
 from assay.answering.events import Turn
 from assay.answering.prompt import DEFAULT, load_prompt, neutral, render
+from assay.answering.refusals import refuses
 from assay.errors import ConfigError
 from assay.messages import Assistant, Message, System, User
 
@@ -25,7 +26,8 @@ def test_the_default_prompt_loads_and_renders(make: SimpleNamespace) -> None:
     assert "users of handbook" in system.text
     assert isinstance(last, User)
     assert "[1] Uploads › Limits\n~~~\nThe limit is 10 MB.\n~~~" in last.text
-    assert last.text.endswith("Question: What is the limit?")
+    assert "\n~~~\n\nQuestion: What is the limit?\n\n" in last.text
+    assert refuses(last.text.rpartition("reply exactly: ")[2])
 
 
 def test_parts_front_matter_and_variables() -> None:

@@ -67,6 +67,13 @@ def test_the_title_is_given() -> None:
     assert support(claim, by, WEIGH).contained < 1.0
 
 
+def test_a_title_alone_carries_no_sentence() -> None:
+    by = ground("The markers that a model writes are never shown.", about="How a citation is verified")
+    weigh = count(["The markers that a model writes are never shown."])
+    assert support("The model is verified by the model.", by, weigh).vetoed
+    assert not support("The markers of a model are never shown.", by, weigh).vetoed
+
+
 def test_numbers_of_the_question_need_no_support() -> None:
     by = ground("Uploads are limited for every user.")
     assert support("In 2024 uploads are limited.", by, WEIGH).missing_numbers == {2024.0}

@@ -156,7 +156,7 @@ class Answerer:
 
     async def _judge(self, query: str, context: Context, progress: _Progress) -> tuple[Reading, Judgement]:
         with self._recorder.span(spans.GATE, {traces.STAGE: spans.GATE}, parent=progress.span) as span:
-            reading = await self._reader.read(query, context)
+            reading = await self._reader.read(query, context, progress.question.groups)
             judgement = self._gate.judge(reading)
             span.set(traces.CONFIDENCE, judgement.probability)
             span.set(spans.THRESHOLD, self._gate.threshold)

@@ -35,8 +35,12 @@ You answer questions for the users of {{app}}, from the numbered passages alone.
 {{context}}
 
 Question: {{question}}
+
+Answer in full sentences from the passages alone, citing passages like [1]. \
+If they do not answer the question, reply exactly: I cannot answer this from the documents.
 """
-"""The prompt of a new application."""
+"""The prompt of a new application. What it asks for stands again at the end: a small model forgets, behind
+long passages, that it may refuse. It shows no example of an answer, which such a model would copy."""
 
 _REQUIRED = ("question", "context")
 _KNOWN = (*_REQUIRED, "history", "app")

@@ -13,16 +13,19 @@ from assay.answering.answerability import Answerability, answerability
 from assay.answering.context import Context
 from assay.answering.evidence import Evidence, statements, weigh_evidence
 from assay.answering.terms import Frequencies, Weights, stem, words
+from assay.documents import PUBLIC
 from assay.models.embedding import Matrix
 from assay.models.token_vectors import TokenEmbedder
+from assay.stores.index import Scope
 
-CountWords: TypeAlias = Callable[[Sequence[str]], tuple[int, Mapping[str, int]]]
-"""Number of chunks, and for each word how many hold it: ``Index.frequencies``. Blocks."""
+CountWords: TypeAlias = Callable[[Sequence[str], Scope], tuple[int, Mapping[str, int]]]
+"""Number of chunks that a reader may see, and for each word how many hold it: ``Index.frequencies``. Blocks."""
 
 ReadVectors: TypeAlias = Callable[[Sequence[str]], Matrix]
 """The unit vectors of chunks by id: ``Index.vectors``. Blocks."""
 
 STATEMENTS = 24
+_ANYONE = frozenset({PUBLIC})
 """Sentences that are embedded for a question; more than doubles the cost and gains nothing (clapnq, top 8)."""
 
 
@@ -60,9 +63,12 @@ class Reader:
     ) -> None:
         self._embedder, self._frequencies, self._vectors, self._limit = embedder, frequencies, vectors, limit
 
-    async def read(self, question: str, context: Context) -> Reading:
-        """Compare every sentence of the context with the question. Raises ModelError, StoreError."""
-        weigh = await self._weights(question, context)
+    async def read(self, question: str, context: Context, groups: frozenset[str] = _ANYONE) -> Reading:
+        """Compare every sentence of the context with the question; ``groups`` are the reader's.
+
+        Raises ModelError, StoreError.
+        """
+        weigh = await self._weights(question, context, groups)
         found = statements(question, context.passages, weigh, self._limit)
         texts = [question, *(statement.text for statement in found)]
         labelled = [f"{p.label}. {p.text}" for p in context.passages] if self._vectors is None else []
@@ -77,11 +83,11 @@ class Reader:
         odds = answerability(asked.pooled, context.passages, vectors, evidence, weigh)
         return Reading(question, context, evidence, odds, weigh)
 
-    async def _weights(self, question: str, context: Context) -> Frequencies:
+    async def _weights(self, question: str, context: Context, groups: frozenset[str]) -> Frequencies:
         """Weights of the words at hand; a word that is neither asked nor found counts as unseen."""
         text = "\n".join([question, *(f"{p.label}\n{p.text}" for p in context.passages)])
         spelled = {stem(word): word for word in words(text)}
-        total, held = await anyio.to_thread.run_sync(self._frequencies, list(spelled.values()))
+        total, held = await anyio.to_thread.run_sync(self._frequencies, list(spelled.values()), Scope(groups))
         return Frequencies(total, {term: held.get(word, 0) for term, word in spelled.items()})
 
     async def _indexed(self, context: Context, dimensions: int) -> Matrix:

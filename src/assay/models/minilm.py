@@ -88,6 +88,8 @@ class MiniLM:
 
     async def _map(self, compute: Callable[[str], T], texts: Sequence[str]) -> list[T]:
         """``compute`` for each text on worker threads, in order. The network releases the interpreter lock."""
+        if len(texts) == 1:  # a question: nothing runs beside it
+            return [await anyio.to_thread.run_sync(compute, texts[0])]
         done: dict[int, T] = {}
         failed: list[Exception] = []
         waiting = iter(range(len(texts)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from assay.retrieval.titles import Titles
+from assay.documents import Chunk
+from assay.retrieval.titles import Form, Titles
 from assay.stores.index import Index
 
 
@@ -16,6 +17,15 @@ class Catalogue:
     generation: int
     titles: Titles
     chunks: dict[str, int]
+    named: dict[str, tuple[Form, ...]] = field(default_factory=dict)
+    """What chunks name, by their ids, as far as it was asked."""
+
+    def names_in(self, chunk: Chunk) -> tuple[Form, ...]:
+        """The titles that a chunk names, in order."""
+        found = self.named.get(chunk.id)
+        if found is None:
+            found = self.named[chunk.id] = tuple(self.titles.named_in(chunk.text))
+        return found
 
     @classmethod
     def of(cls, index: Index, generation: int) -> Catalogue:

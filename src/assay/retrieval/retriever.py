@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from anyio import to_thread
@@ -21,7 +21,7 @@ from assay.retrieval.found import Candidate, Found, Mode
 from assay.retrieval.fusion import fuse, scaled
 from assay.retrieval.linking import ANCHORS, Anchor, coverage, gains, inverse_frequency, specificity
 from assay.retrieval.titles import Form, bare, words
-from assay.stores.index import Dense, Index, Lexical, Scope, Vector
+from assay.stores.index import Dense, Hit, Index, Lexical, Scope, Vector
 
 BASELINE = 20
 """The rank whose score is the zero of the fused scale."""
@@ -76,91 +76,91 @@ class Retriever:
         mode = mode or self._recipe.mode
         scope = Scope(groups, where or {})
         vector = (await self._embedder.embed([question], "query"))[0] if mode != "lexical" else None
-        ranked = await to_thread.run_sync(self._ranked, question, vector, mode, scope, max(self._recipe.candidates, k))
+        depth = max(self._recipe.candidates, k)
+        ranking = await to_thread.run_sync(self._ranked, question, vector, mode, scope, depth)
+        ranked = ranking.candidates
         if self._reranker is not None and mode == "hybrid":
             ranked = await self._reranked(question, ranked)
-        catalogue = await to_thread.run_sync(self._catalogue.current)
-        hits = spread(ranked, catalogue.chunks)[:k]
+        hits = spread(ranked, ranking.catalogue.chunks)[:k]
         return Found(
             question=question,
             mode=mode,
             hits=tuple(hits),
             candidates=tuple(ranked),
             index=self._name,
-            generation=catalogue.generation,
+            generation=ranking.catalogue.generation,
             milliseconds=(time.perf_counter() - began) * 1000,
         )
 
-    def _ranked(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, depth: int) -> list[Candidate]:
+    def _ranked(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, depth: int) -> _Ranking:
         dense = self._index.search(Dense(vector, depth, scope)) if vector is not None else []
         lexical = self._index.search(Lexical(question, depth, scope)) if mode != "dense" else []
-        chunks = {hit.chunk.id: hit.chunk for hit in (*dense, *lexical)}
-        ranks: dict[str, dict[str, int]] = {id: {} for id in chunks}
+        sheet = _Sheet()
         for stage, hits in (("dense", dense), ("lexical", lexical)):
             for rank, hit in enumerate(hits, 1):
-                ranks[hit.chunk.id][stage] = rank
-        if mode != "hybrid" or vector is None:
-            return [Candidate(hit.chunk, hit.score, ranks[hit.chunk.id]) for hit in dense or lexical]
+                sheet.add(hit.chunk, hit.score, stage, rank)
+        if mode == "hybrid" and vector is not None:
+            self._fused(sheet, dense, lexical, vector, depth)
+        catalogue = self._catalogue.current()
+        if mode == "hybrid" and vector is not None and self._recipe.linked:
+            self._linked(sheet, question, vector, scope, catalogue)
+        return _Ranking(sheet.candidates(), catalogue)
+
+    def _fused(self, sheet: _Sheet, dense: Sequence[Hit], lexical: Sequence[Hit], vector: Vector, depth: int) -> None:
         cosines = {hit.chunk.id: hit.score for hit in dense}
+        missing = [id for id in sheet.chunks if id not in cosines]
+        rest = (self._index.vectors(missing) @ np.asarray(vector, np.float32)).tolist() if missing else []
         fused = fuse(
-            self._completed(cosines, chunks, vector),
+            {**cosines, **dict(zip(missing, rest, strict=True))},
             {hit.chunk.id: hit.score for hit in lexical},
             dense_list=list(cosines.values()),
             depth=depth,
             dense_weight=self._recipe.dense_weight,
         )
-        scores = scaled(fused, {id: chunk.document for id, chunk in chunks.items()}, baseline=BASELINE)
-        candidates = _ordered([Candidate(chunks[id], score, ranks[id]) for id, score in scores.items()], "fused")
-        return self._linked(question, vector, candidates, scope) if self._recipe.linked else candidates
+        documents = {id: chunk.document for id, chunk in sheet.chunks.items()}
+        sheet.scores = scaled(fused, documents, baseline=BASELINE)
+        sheet.rank("fused")
 
-    def _completed(self, cosines: Mapping[str, float], chunks: Mapping[str, Chunk], vector: Vector) -> dict[str, float]:
-        """Cosines of the dense list and of what only the lexical list has."""
-        missing = [id for id in chunks if id not in cosines]
-        if not missing:
-            return dict(cosines)
-        rest = self._index.vectors(missing) @ np.asarray(vector, np.float32)
-        return {**cosines, **dict(zip(missing, rest.tolist(), strict=True))}
-
-    def _linked(self, question: str, vector: Vector, candidates: list[Candidate], scope: Scope) -> list[Candidate]:
-        """The candidates with what names add to them, and documents that only names lead to."""
-        catalogue = self._catalogue.current()
-        added = self._gains(question, candidates, catalogue)
-        lifted: list[Candidate] = []
-        for candidate in candidates:
-            gain = added.pop(candidate.chunk.document, 0.0)
-            lifted.append(replace(candidate, score=max(candidate.score, 0.0) + gain) if gain else candidate)
-        # The best chunk of a document comes first among the candidates, so only that one was lifted.
-        worthwhile = frozenset(document for document, gain in added.items() if gain > 0)
-        if worthwhile:
-            inside = Scope(scope.groups, scope.where, worthwhile)
+    def _linked(self, sheet: _Sheet, question: str, vector: Vector, scope: Scope, catalogue: Catalogue) -> None:
+        """Add to the best chunk of each document what names add, and documents that only names lead to."""
+        best: dict[str, str] = {}
+        for id in sheet.order:
+            best.setdefault(sheet.chunks[id].document, id)
+        added = self._gains(question, sheet, list(best.items())[:ANCHORS], scope, catalogue)
+        fresh = frozenset(document for document, gain in added.items() if gain > 0 and document not in best)
+        for document, gain in added.items():
+            if document in best and gain > 0:
+                id = best[document]
+                sheet.scores[id] = max(sheet.scores[id], 0.0) + gain
+        if fresh:
             seen: set[str] = set()
-            for hit in self._index.search(Dense(vector, 4 * len(worthwhile), inside)):
+            inside = Scope(scope.groups, scope.where, fresh)
+            for hit in self._index.search(Dense(vector, 4 * len(fresh), inside)):
                 if hit.chunk.document not in seen:
                     seen.add(hit.chunk.document)
-                    lifted.append(Candidate(hit.chunk, added[hit.chunk.document], {}))
-        return _ordered(lifted, "linked")
+                    sheet.add(hit.chunk, added[hit.chunk.document])
+        sheet.rank("linked")
 
-    def _gains(self, question: str, candidates: Sequence[Candidate], catalogue: Catalogue) -> dict[str, float]:
-        best: dict[str, Candidate] = {}
-        for candidate in candidates:
-            best.setdefault(candidate.chunk.document, candidate)
-            if len(best) == ANCHORS:
-                break
-        named = {document: tuple(catalogue.titles.named_in(each.chunk.text)) for document, each in best.items()}
+    def _gains(
+        self, question: str, sheet: _Sheet, best: Sequence[tuple[str, str]], scope: Scope, catalogue: Catalogue
+    ) -> dict[str, float]:
+        named = {document: catalogue.names_in(sheet.chunks[id]) for document, id in best}
         if not any(named.values()):
             return {}
         asked = frozenset(map(str.lower, words(question)))
-        own = {document: words(bare(each.chunk.title)) for document, each in best.items()}
+        own = {document: words(bare(sheet.chunks[id].title)) for document, id in best}
         forms = {form for found in named.values() for form in found} | set(own.values())
-        population, held = self._index.frequencies(sorted({word.lower() for form in forms for word in form}))
+        population, held = self._index.frequencies(
+            sorted({word.lower() for form in forms for word in form}), Scope(scope.groups)
+        )
         idf = {word: inverse_frequency(count, population) for word, count in held.items()}
 
         def rarity(form: Form) -> float:
             return specificity(min(held[word.lower()] for word in form), population)
 
         anchors = [
-            Anchor(document, each.score, coverage(own[document], asked, idf), named[document])
-            for document, each in best.items()
+            Anchor(document, sheet.scores[id], coverage(own[document], asked, idf), named[document])
+            for document, id in best
         ]
         return gains(anchors, catalogue.titles, rarity)
 
@@ -172,7 +172,8 @@ class Retriever:
         # What was not looked at stays behind what was, in its order.
         last = min(scores, default=0.0)
         rest = [replace(candidate, score=last - n) for n, candidate in enumerate(tail, 1)]
-        return _ordered(rescored + rest, "reranked")
+        ordered = sorted([*rescored, *rest], key=lambda each: (-each.score, each.chunk.id))
+        return [replace(each, ranks={**each.ranks, "reranked": rank}) for rank, each in enumerate(ordered, 1)]
 
 
 def spread(candidates: Sequence[Candidate], chunks: Mapping[str, int]) -> list[Candidate]:
@@ -192,7 +193,35 @@ def spread(candidates: Sequence[Candidate], chunks: Mapping[str, int]) -> list[C
     return first + later
 
 
-def _ordered(candidates: list[Candidate], stage: str) -> list[Candidate]:
-    """Best first, equal scores by chunk id, with the stage's rank noted."""
-    ordered = sorted(candidates, key=lambda each: (-each.score, each.chunk.id))
-    return [replace(each, ranks={**each.ranks, stage: rank}) for rank, each in enumerate(ordered, 1)]
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    candidates: list[Candidate]
+    catalogue: Catalogue
+
+
+@dataclass(slots=True)
+class _Sheet:
+    """The candidates of one search while they are being ranked; ``order`` is the last stage's."""
+
+    chunks: dict[str, Chunk] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    ranks: dict[str, dict[str, int]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+
+    def add(self, chunk: Chunk, score: float, stage: str | None = None, rank: int = 0) -> None:
+        """Enter a chunk, or another stage's rank of one that is known."""
+        if chunk.id not in self.chunks:
+            self.chunks[chunk.id], self.scores[chunk.id], self.ranks[chunk.id] = chunk, score, {}
+            self.order.append(chunk.id)
+        if stage is not None:
+            self.ranks[chunk.id][stage] = rank
+
+    def rank(self, stage: str) -> None:
+        """Best first, equal scores by chunk id; notes the stage's rank."""
+        scores = self.scores
+        self.order = sorted(scores, key=lambda id: (-scores[id], id))
+        for rank, id in enumerate(self.order, 1):
+            self.ranks[id][stage] = rank
+
+    def candidates(self) -> list[Candidate]:
+        return [Candidate(self.chunks[id], self.scores[id], self.ranks[id]) for id in self.order]

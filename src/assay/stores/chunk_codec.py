@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
-from assay.documents import Chunk
+from assay.documents import Chunk, Scalar
 from assay.stores.index import Entry
 
+_DECODE = json.JSONDecoder().decode
 BATCH = 1_000  # values in one statement; SQLite takes 32,766
 
 
@@ -29,9 +32,16 @@ def encoded(entry: Entry) -> tuple[bytes, int, bytes, bytes]:
 
 
 def decoded(id: str, document: str, ordinal: int, payload: bytes, label: bytes) -> Chunk:
-    start, end, text, title, headings, page = json.loads(payload.decode("utf-8", "surrogatepass"))
-    access, metadata = json.loads(label.decode("utf-8", "surrogatepass"))
-    return Chunk(id, document, ordinal, start, end, text, title, tuple(headings), page, tuple(access), metadata)
+    start, end, text, title, headings, page = _DECODE(payload.decode("utf-8", "surrogatepass"))
+    access, metadata = _label(label)
+    return Chunk(id, document, ordinal, start, end, text, title, tuple(headings), page, access, metadata)
+
+
+@lru_cache(maxsize=1024)
+def _label(label: bytes) -> tuple[tuple[str, ...], Mapping[str, Scalar]]:
+    """Few labels stand on many chunks; their metadata is shared and read-only."""
+    access, metadata = _DECODE(label.decode("utf-8", "surrogatepass"))
+    return tuple(access), MappingProxyType(metadata)
 
 
 def title_of(payload: bytes) -> str:

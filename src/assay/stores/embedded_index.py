@@ -20,6 +20,7 @@ from assay.documents import Chunk
 from assay.errors import NotFound, StoreError
 from assay.stores import lexical
 from assay.stores.changes import check_changes, check_query
+from assay.stores.chunk_cache import ChunkCache
 from assay.stores.chunk_table import ChunkTable
 from assay.stores.chunk_view import Stamp, View
 from assay.stores.index import Change, Dense, Hit, Inventory, Lexical, Listing, Scope
@@ -65,6 +66,7 @@ class EmbeddedIndex:
         self._table = ChunkTable(directory / _TABLE, dimensions)
         self._matrix = Matrix(directory, dimensions)
         self._lexical = LexicalDirectory(directory)
+        self._chunks = ChunkCache()
         self._applied = False
 
     @property
@@ -104,16 +106,17 @@ class EmbeddedIndex:
             found[position] = known[id]
         return found
 
-    def frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
+    def frequencies(self, terms: Sequence[str], scope: Scope) -> tuple[int, dict[str, int]]:
         """As the port says. A word that analysis splits counts where all its parts occur; a word of
         which nothing is left counts everywhere."""
         analysis = lexical.analyzer()
 
         def count() -> tuple[int, dict[str, int]]:
             with self._latest(self._lexical) as (view, snapshot):
-                total = view.count()
+                within = None if _admits_all(view, scope) else scope
+                total = snapshot.count(within) if within else view.count()
                 parts = {term: lexical.words(analysis, term) for term in terms}
-                return total, {t: snapshot.frequency(p) if p else total for t, p in parts.items()}
+                return total, {t: snapshot.frequency(p, within) if p else total for t, p in parts.items()}
 
         return self._healing(self._lexical, count)
 
@@ -177,8 +180,7 @@ class EmbeddedIndex:
 
     def _best(self, query: Lexical) -> list[Hit]:
         with self._latest(self._lexical) as (view, snapshot):
-            everything = query.scope.documents is None and view.labels(query.scope) is None
-            found = snapshot.best(query.text, query.k, None if everything else query.scope)
+            found = snapshot.best(query.text, query.k, None if _admits_all(view, query.scope) else query.scope)
             return self._hits(view, found, query.k)
 
     def _hits(self, view: View, found: Sequence[tuple[int, float]], k: int) -> list[Hit]:
@@ -187,7 +189,7 @@ class EmbeddedIndex:
         if len(ids) < len(found):
             raise DamagedIndex("holds rows that the table does not")
         first = sorted((-score, ids[row], row) for row, score in found)[:k]
-        chunks = view.chunks([row for _, _, row in first])
+        chunks = self._chunks.of([row for _, _, row in first], view.chunks)
         return [Hit(chunks[row], -negated) for negated, _, row in first]
 
     def _lexical_ids(self) -> list[str]:
@@ -221,3 +223,7 @@ class EmbeddedIndex:
             raise StoreError(
                 f"{self._directory}: a part cannot be read even when it was just built: {error}; check the disk"
             ) from error
+
+
+def _admits_all(view: View, scope: Scope) -> bool:
+    return scope.documents is None and view.labels(scope) is None

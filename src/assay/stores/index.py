@@ -138,8 +138,9 @@ class Index(Protocol):
         """The vectors of these chunks, shape (len(ids), d); raises NotFound for an unknown id."""
         ...
 
-    def frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
-        """Number of chunks, and for each raw word how many hold it (by the index's own analysis)."""
+    def frequencies(self, terms: Sequence[str], scope: Scope) -> tuple[int, dict[str, int]]:
+        """Number of chunks that the scope admits, and for each raw word how many of them hold it (by the
+        index's own analysis). What a reader may not see must not weigh in what is told to him."""
         ...
 
     def listing(self) -> list[Listing]:

@@ -66,7 +66,7 @@ class LanceIndex:
         """
         self._place, self._name, self._dimensions = f"{uri}/{table}", table, dimensions
         self._applies = 0
-        self._counted: tuple[int, dict[str, int]] = (0, {})
+        self._counted: tuple[tuple[int, str], dict[str, int]] = ((0, ""), {})
         with self._translated():
             self._database = lancedb.connect(uri, read_consistency_interval=timedelta(0))
             self._table = self._opened()
@@ -147,16 +147,21 @@ class LanceIndex:
             found[position] = known[id]
         return found
 
-    def frequencies(self, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
+    def frequencies(self, terms: Sequence[str], scope: Scope) -> tuple[int, dict[str, int]]:
         """As the port says. A word that analysis splits counts where all its parts occur; a word of
         which nothing is left counts everywhere."""
         with self._translated():
-            version, total = int(self._table.version), int(self._table.count_rows())
+            version, condition = int(self._table.version), _condition(scope)
+            total = int(self._table.count_rows(condition))
             # A count takes milliseconds here, and answers ask for the same words again and again.
-            known = self._counted[1] if self._counted[0] == version else {}
-            counts = {term: known[term] if term in known else self._frequency(_words(term), total) for term in terms}
+            of = (version, condition)
+            known = self._counted[1] if self._counted[0] == of else {}
+            counts = {
+                term: known[term] if term in known else self._frequency(_words(term), total, condition)
+                for term in terms
+            }
             if len(known) < _COUNTED:
-                self._counted = (version, {**known, **counts})
+                self._counted = (of, {**known, **counts})
             return total, counts
 
     def listing(self) -> list[Listing]:
@@ -256,14 +261,13 @@ class LanceIndex:
 
         return _complete(fetch, query.k, 0.0)
 
-    def _frequency(self, words: Sequence[str], total: int) -> int:
+    def _frequency(self, words: Sequence[str], total: int, condition: str) -> int:
         if not words or not total:
             return total
         every: list[tuple[Occur, FullTextQuery]] = [(Occur.MUST, _anywhere(word)) for word in words]
         query = BooleanQuery(every) if len(every) > 1 else every[0][1]
-        return int(
-            self._table.search(query, query_type="fts").limit(total).select(["id", "_score"]).to_arrow().num_rows
-        )
+        search = self._table.search(query, query_type="fts").where(condition, prefilter=True)
+        return int(search.limit(total).select(["id", "_score"]).to_arrow().num_rows)
 
     def _refuse_foreign(self, ids: Sequence[str], mine: str) -> None:
         for at in range(0, len(ids), _BATCH):

@@ -70,9 +70,16 @@ class LexicalSnapshot:
                 return [hit for hit in hits if hit[1] >= kth]
             limit = min(limit * 4, everything)
 
-    def frequency(self, terms: Sequence[str]) -> int:
-        """How many chunks have all these terms. Raises DamagedIndex."""
+    def count(self, scope: Scope) -> int:
+        """How many chunks the scope admits. Raises DamagedIndex."""
+        return self._counted(lexical.scope_query(self.schema, scope))
+
+    def frequency(self, terms: Sequence[str], scope: Scope | None) -> int:
+        """How many chunks that the scope admits have all these terms. Raises DamagedIndex."""
         query = lexical.containing_query(self.schema, terms)
+        return self._counted(query if scope is None else _both(query, lexical.scope_query(self.schema, scope)))
+
+    def _counted(self, query: Query) -> int:
         # The stubs of tantivy 0.27 leave `count` out.
         return int(_guarded(lambda: self.searcher.search(query, 1, count=True).count))  # type: ignore[attr-defined]
 

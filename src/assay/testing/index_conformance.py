@@ -157,7 +157,7 @@ class IndexConformance(ABC):
         assert index.read(["x"], ANYONE) == []
         assert index.document("x", ANYONE) == []
         assert index.vectors([]).shape == (0, DIMENSIONS)
-        assert index.frequencies(["x"]) == (0, {"x": 0})
+        assert index.frequencies(["x"], ANYONE) == (0, {"x": 0})
         assert not index.inventory().chunks
 
     def test_a_chunk_comes_back_as_it_was(self, index: Index) -> None:
@@ -402,9 +402,20 @@ class IndexConformance(ABC):
         index.apply([Change("c", (entry("c1", "c", text="fox"),))])
         index.search(Lexical("fox", 1))
         index.apply([Change("c")])
-        total, found = index.frequencies(["fox", "Foxes", "runs", "e-mail", "absent", "?!"])
+        total, found = index.frequencies(["fox", "Foxes", "runs", "e-mail", "absent", "?!"], ANYONE)
         assert total == 4
         assert found == {"fox": 3, "Foxes": 3, "runs": 1, "e-mail": 1, "absent": 0, "?!": 4}
+
+    def test_frequencies_count_only_what_a_reader_may_see(self, index: Index) -> None:
+        index.apply(
+            [
+                Change("a", (entry("a1", "a", text="fox and hen"),)),
+                Change("s", (entry("s1", "s", text="fox secret", access=("board",)),)),
+            ]
+        )
+        assert index.frequencies(["fox", "secret"], ANYONE) == (1, {"fox": 1, "secret": 0})
+        board = Scope(ANYONE.groups | {"board"})
+        assert index.frequencies(["fox", "secret"], board) == (2, {"fox": 2, "secret": 1})
 
     # Scope
 

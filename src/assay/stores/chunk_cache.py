@@ -1,0 +1,33 @@
+"""Chunks that were read lately, so that searches need not decode them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from assay.documents import Chunk
+
+HELD = 20_000
+"""Chunks that are kept: some 50 MB of ordinary text."""
+
+
+class ChunkCache:
+    """Chunks by row number. A row is never changed and its number never used again, so that nothing
+    here can be out of date; whether a row still exists is for its reader to know. For several threads."""
+
+    def __init__(self, held: int = HELD) -> None:
+        self._held = held
+        self._chunks: dict[int, Chunk] = {}
+
+    def of(self, rows: Sequence[int], read: Callable[[Sequence[int]], Mapping[int, Chunk]]) -> dict[int, Chunk]:
+        """The chunks in these rows, ``read`` being asked for those that are not known."""
+        known = self._chunks
+        found = {row: known[row] for row in rows if row in known}
+        missing = [row for row in rows if row not in found]
+        if missing:
+            fresh = read(missing)
+            if len(known) + len(fresh) > self._held:
+                # A new dictionary, not an emptied one: other threads may be reading the old.
+                self._chunks = known = {}
+            known.update(fresh)
+            found.update(fresh)
+        return found

@@ -108,6 +108,21 @@ async def test_what_was_said_is_not_said_again(evidence: Reading, unsupported: U
     assert [check.outcome for check in checker.checks][2:] == ["repeated"] * 4
 
 
+async def test_the_question_again_is_no_part_of_an_answer(evidence: Reading) -> None:
+    shown, _ = check(evidence, f"Uploads are limited to 10 MB [1].\n\nQuestion: {evidence.question}")
+    assert [s.text for s in shown] == ["Uploads are limited to 10 MB."]
+
+
+@pytest.mark.parametrize(
+    ("last", "whole"), [("Larger files are refused", False), ("Larger files are refused. [1]", True)]
+)
+async def test_a_sentence_that_the_limit_cut_is_not_shown(evidence: Reading, last: str, *, whole: bool) -> None:
+    checker = Checker(Verifier(evidence))
+    shown = [*checker.feed(f"Uploads are limited to 10 MB [1]. {last}"), *checker.close(cut=True)]
+    assert len(shown) == (2 if whole else 1)
+    assert checker.checks[-1].outcome == ("supported" if whole else "cut")
+
+
 async def test_framing_is_shown_only_before_support(evidence: Reading) -> None:
     shown, _ = check(
         evidence,

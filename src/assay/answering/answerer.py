@@ -207,7 +207,8 @@ class Answerer:
                             case Written():
                                 progress.written = event
                                 span.update(_written_attributes(event))
-                for sentence in checker.close():
+                cut = progress.written is not None and progress.written.reason == "length"
+                for sentence in checker.close(cut=cut):
                     yield sentence
             finally:
                 reason = progress.written.reason if progress.written else "cut"

@@ -13,6 +13,7 @@ sentence that is supported: an answer without one is no answer. What was said is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, TypeAlias
@@ -29,6 +30,9 @@ from assay.documents import Citation
 
 Unsupported: TypeAlias = Literal["withhold", "mark"]
 
+# A full stop, with what may close behind it, or the end of a row or of a block of code.
+_ENDED = re.compile(r"(?:[.!?…。！？][\"'”’»)\]*_`\d, ]*|\||```|~~~)\s*\Z")
+
 
 class Checker:
     """Takes the deltas of one draft, gives the sentences that may be shown."""
@@ -41,7 +45,8 @@ class Checker:
         self._waiting: list[tuple[int, Sentence]] = []
         self._lead = ""
         self._shown = 0
-        self._said: set[str] = set()
+        # A small model may go on with the prompt: the question, asked again, is no part of an answer.
+        self._said = {_flat(verifier.question), _flat(f"Question: {verifier.question}")}
         self._draft: list[str] = []
 
     @property
@@ -70,10 +75,17 @@ class Checker:
         for piece in self._splitter.feed(delta):
             yield from self._piece(piece)
 
-    def close(self) -> Iterator[Sentence]:
-        """The rest, at the end of the draft; framing that nothing followed is not shown."""
-        for piece in self._splitter.close():
-            yield from self._piece(piece)
+    def close(self, *, cut: bool = False) -> Iterator[Sentence]:
+        """The rest, at the end of the draft; framing that nothing followed is not shown.
+
+        ``cut`` says that the model was stopped at its limit: half a sentence may say what the whole would not.
+        """
+        rest = list(self._splitter.close())
+        for number, piece in enumerate(rest, 1):
+            if cut and number == len(rest) and not _ENDED.search(piece.text):
+                self._note(Marked(piece.text, piece.text, ()), "cut", shown=False)
+            else:
+                yield from self._piece(piece)
         self._waiting.clear()
 
     def _piece(self, piece: Piece) -> Iterator[Sentence]:
@@ -94,7 +106,7 @@ class Checker:
 
     def _repeats(self, claim: str) -> bool:
         """Whether the draft has said this before, as small models do that run in a circle."""
-        flat = " ".join(claim.split()).strip("*_ .").casefold()
+        flat = _flat(claim)
         repeated = flat in self._said
         self._said.add(flat)
         return repeated
@@ -138,6 +150,10 @@ class Checker:
         cited = tuple(support.passage for support in verdict.by) if verdict else ()
         score = verdict.score if verdict else None
         self._checks.append(Check(marked.claim, outcome, shown, marked.numbers, cited, score))
+
+
+def _flat(claim: str) -> str:
+    return " ".join(claim.split()).strip("*_ .").casefold()
 
 
 def _citation(support: Supported, sentence: str) -> Citation:

@@ -29,7 +29,7 @@ CONTEXT_TOKENS = "assay.context.tokens"
 CHECKS = "assay.checks"
 THRESHOLD = "assay.abstained.threshold"
 
-Outcome: TypeAlias = Literal["supported", "unsupported", "refusal", "framing", "repeated"]
+Outcome: TypeAlias = Literal["supported", "unsupported", "refusal", "framing", "repeated", "cut"]
 
 
 @dataclass(frozen=True, slots=True)

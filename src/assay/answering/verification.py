@@ -57,6 +57,11 @@ class Verifier:
             held = (best,) if best and best.score >= self._threshold else ()
         return Verdict(held, max((s.score for s in found if s), default=0.0))
 
+    @property
+    def question(self) -> str:
+        """What was asked."""
+        return self._reading.question
+
     def known_terms(self) -> Collection[str]:
         """The terms of the question and of all passages."""
         texts = (f"{p.label}\n{p.text}" for p in self._passages.values())

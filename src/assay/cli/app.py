@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
 from assay import __version__
 from assay.cli import answering, application, ingestion, retrieval, serving, tracing
-from assay.cli.output import fail
+from assay.cli.output import fail, writable
 from assay.errors import AssayError
 
 cli = typer.Typer(
@@ -38,17 +39,29 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
         raise typer.Exit
 
 
+def _unread() -> NoReturn:
+    """Whoever read our output has gone; what is still buffered has nowhere to go either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
+
+
 def main() -> None:
     """Run a command line. Exits 0 when all went well, 1 where a check found something or an answer was
     withheld, 2 for an error, 130 when interrupted."""
+    writable()
     try:
         cli()
     except AssayError as error:
         fail(str(error))
+    except SystemExit as ended:
+        # Typer makes 1 of a closed pipe, which here says that a check found something.
+        if isinstance(ended.__context__, BrokenPipeError):
+            _unread()
+        raise
     except BrokenPipeError:
-        # Whoever read our output has gone; what is still buffered has nowhere to go either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        _unread()
+    except OSError as error:
+        fail(f"{error.filename or 'the output'}: {error.strerror or error}")
     except Exception as error:
         if os.environ.get("ASSAY_DEBUG"):
             raise

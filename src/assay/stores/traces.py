@@ -105,7 +105,7 @@ class TraceStore:
 
         Raises NotFound when there is none, InputError when there are several.
         """
-        wanted = id.strip().lower()
+        wanted = (_clean(id) or "").strip().lower()
         with self._database.read() as connection:
             found = (
                 connection.execute(
@@ -136,7 +136,7 @@ class TraceStore:
         """
         query = select(_TRACES).order_by(_TRACES.c.started.desc(), _TRACES.c.id).limit(max(limit, 0))
         if release is not None:
-            query = query.where(by_prefix(_TRACES.c.release, release.lower()))
+            query = query.where(by_prefix(_TRACES.c.release, (_clean(release) or "").lower()))
         if since is not None:
             query = query.where(_TRACES.c.started >= since)
         if failed is not None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -208,6 +210,34 @@ def test_a_mistake_in_the_file_is_named_with_its_line(app: Path, run: Run) -> No
 def test_the_version_and_help_need_nothing(run: Run) -> None:
     assert run("--version").out.strip() == __version__
     assert "ingest" in run("--help").out
+
+
+def shell(app: Path, command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    assay = f"{sys.executable} -c 'from assay.cli.app import main; main()'"
+    environment = {**os.environ, **settings}
+    line = ["bash", "-c", f'assay() {{ {assay} "$@"; }}; {command}']
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60, cwd=app, env=environment)
+
+
+def test_output_that_nobody_takes(app: Path) -> None:
+    """A reader that goes away, and a disk that is full."""
+    closed = shell(app, "assay release show | true; exit ${PIPESTATUS[0]}")
+    assert (closed.returncode, closed.stderr) == (141, "")
+    if Path("/dev/full").exists():
+        full = shell(app, "assay status --json > /dev/full")
+        assert full.returncode == 2
+        assert "No space left" in full.stderr
+
+
+def test_a_terminal_without_unicode_and_names_that_give_orders(app: Path, handbook: Path, run: Run) -> None:
+    (handbook / "z\x1b[31m.md").write_text("# Zürich\n\nThe tuba \x1b[31m is in Zürich.\n", encoding="utf-8")
+    assert run("ingest").code == 0
+    shown = run("search", "tuba", "-k", 1).out
+    assert "tuba" in shown
+    assert "\x1b" not in shown
+    done = shell(app, "assay search tuba -k 1; assay search tuba -k 1 --json", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Zürich" in json.loads(done.stdout.splitlines()[-1])["hits"][0]["text"]
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -20,9 +20,10 @@ import pytest
 from assay.documents import PUBLIC
 from assay.errors import StoreError
 from assay.stores import lexical, matrix
+from assay.stores.damage import DamagedIndex
 from assay.stores.embedded_index import EmbeddedIndex
 from assay.stores.index import Change, Dense, Entry, Index, Lexical, Scope
-from assay.stores.lexical_directory import DamagedIndex, LexicalSnapshot
+from assay.stores.lexical_directory import LexicalSnapshot
 from assay.testing.index_conformance import (
     DIMENSIONS,
     EVERYONE,

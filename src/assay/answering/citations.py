@@ -31,7 +31,7 @@ from assay.documents import Citation
 Unsupported: TypeAlias = Literal["withhold", "mark"]
 
 # A full stop, with what may close behind it, or the end of a row or of a block of code.
-_ENDED = re.compile(r"(?:[.!?…。！？][\"'”’»)\]*_`\d, ]*|\||```|~~~)\s*\Z")
+_ENDED = re.compile(r"(?:[.!?…。！？][\"'”’»)\[\]*_`\d, ]*|\||```|~~~)\s*\Z")
 
 
 class Checker:

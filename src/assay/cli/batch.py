@@ -36,14 +36,16 @@ def read_batch(path: Path) -> Iterator[Line]:
             for number, text in enumerate(lines, 1):
                 if text.strip():
                     yield _line(text, f"{path}:{number}", number)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8; convert it") from error
 
 
 def _line(text: str, place: str, number: int) -> Line:
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not JSON: {error}") from error
     question = value.get("question") if isinstance(value, dict) else None
     if not isinstance(question, str) or not question.strip():

@@ -44,7 +44,10 @@ def trace_table(found: Sequence[TraceSummary]) -> Table:
 
 def index_table(found: Sequence[IndexState]) -> Table:
     """The indexes that exist."""
-    table = Table("index", "status", "documents", "chunks", "chunker", "embedder", "store", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("index", no_wrap=True, min_width=12)  # whole: `assay index drop` asks for it
+    for name in ("status", "documents", "chunks", "chunker", "embedder", "store"):
+        table.add_column(name)
     for each in found:
         recipe = each.row.recipe
         state = "active" if each.row.active else each.row.status

@@ -105,13 +105,11 @@ class View:
         found = self._select("WHERE c.document = ? ORDER BY c.ordinal, c.id", (document,))
         return [chunk for _, chunk in found if admits(scope, chunk)]
 
-    def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors of these chunks by id; an unknown id is left out."""
-        found: dict[str, NDArray[np.float32]] = {}
+    def rows_by_id(self, ids: Sequence[str]) -> dict[str, int]:
+        """The row numbers of these chunks by id; an unknown id is left out."""
+        found: dict[str, int] = {}
         for batch, marks in batches([id for id in ids if is_unicode(id)]):
-            query = f"SELECT id, vector FROM chunks JOIN vectors USING (row) WHERE id IN ({marks})"
-            for id, blob in self._connection.execute(query, batch):
-                found[id] = np.frombuffer(blob, dtype="<f4")
+            found.update(self._connection.execute(f"SELECT id, row FROM chunks WHERE id IN ({marks})", batch))
         return found
 
     def labels(self, scope: Scope) -> NDArray[np.int32] | None:

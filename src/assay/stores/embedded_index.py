@@ -23,8 +23,9 @@ from assay.stores.changes import check_changes, check_query
 from assay.stores.chunk_cache import ChunkCache
 from assay.stores.chunk_table import ChunkTable
 from assay.stores.chunk_view import Stamp, View
+from assay.stores.damage import DamagedIndex
 from assay.stores.index import Change, Dense, Hit, Inventory, Lexical, Listing, Scope
-from assay.stores.lexical_directory import DamagedIndex, LexicalDirectory
+from assay.stores.lexical_directory import LexicalDirectory
 from assay.stores.matrix import Matrix
 
 _TABLE = "index.sqlite"
@@ -97,14 +98,15 @@ class EmbeddedIndex:
             return view.document(document, scope)
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
-        with self._table.view() as view:
-            known = view.vectors(ids)
-        found = np.empty((len(ids), self._dimensions), np.float32)
-        for position, id in enumerate(ids):
-            if id not in known:
-                raise NotFound(f"{self._directory}: no chunk {id!r}")
-            found[position] = known[id]
-        return found
+        def read() -> NDArray[np.float32]:
+            with self._latest(self._matrix) as (view, snapshot):
+                rows = view.rows_by_id(ids)
+                for id in ids:
+                    if id not in rows:
+                        raise NotFound(f"{self._directory}: no chunk {id!r}")
+                return snapshot.vectors_of(np.array([rows[id] for id in ids], np.int64))
+
+        return self._healing(self._matrix, read)
 
     def frequencies(self, terms: Sequence[str], scope: Scope) -> tuple[int, dict[str, int]]:
         """As the port says. A word that analysis splits counts where all its parts occur; a word of

@@ -27,6 +27,7 @@ from tantivy import Occur, Query
 from assay.errors import StoreError
 from assay.stores import lexical
 from assay.stores.chunk_view import Stamp, View
+from assay.stores.damage import DamagedIndex
 from assay.stores.index import Scope
 from assay.stores.lock import exclusive
 
@@ -36,10 +37,6 @@ _DELETES = 1_000  # rows in one query
 _REBUILD_SHARE = 8  # anew once one row in so many was removed: BM25 counts removed rows until then
 
 _T = TypeVar("_T")
-
-
-class DamagedIndex(Exception):
-    """The directory cannot be read, or does not hold what its stamp says; build it anew."""
 
 
 @dataclass(frozen=True, slots=True)

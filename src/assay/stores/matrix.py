@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.stores.chunk_view import Rows, Stamp, View
+from assay.stores.damage import DamagedIndex
 from assay.stores.index import Scope, Vector
 from assay.stores.lock import exclusive
 from assay.stores.matrix_file import read_matrix, write_matrix
@@ -55,6 +56,13 @@ class Snapshot:
         found[in_base] = self.base.vectors[positions[in_base]]
         found[~in_base] = self.tail.vectors[positions[~in_base] - split]
         return found
+
+    def vectors_of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of these row numbers, shape (n, d). Raises DamagedIndex for one that is not here."""
+        positions = np.searchsorted(self.numbers, rows)
+        if len(rows) and (positions.max() >= len(self.numbers) or not np.array_equal(self.numbers[positions], rows)):
+            raise DamagedIndex("lacks rows that the table has")
+        return self.vectors_at(positions)
 
     def mask(self, view: View, scope: Scope) -> NDArray[np.bool_]:
         """Which positions the scope admits. ``view`` must be of this snapshot's state."""

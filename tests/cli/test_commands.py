@@ -113,6 +113,18 @@ def test_a_failing_file_stays_visible_until_it_is_mended(app: Path, handbook: Pa
     assert "bad.md" not in run("status").out
 
 
+def test_an_interrupted_ingestion_says_that_it_can_go_on(app: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("assay.releases.ingesting.Ingestion.run", interrupted)
+        done = run("ingest")
+    assert done.code == 130
+    assert "what was done is kept" in done.err
+    assert run("ingest").code == 0
+
+
 def test_verify_names_what_is_wrong_and_repair_mends_it(app: Path, handbook: Path, run: Run) -> None:
     run("ingest")
     assert run("index", "verify").code == 0

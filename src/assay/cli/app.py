@@ -58,6 +58,8 @@ def main() -> None:
         if isinstance(ended.__context__, BrokenPipeError):
             _unread()
         raise
+    except KeyboardInterrupt:
+        sys.exit(130)
     except BrokenPipeError:
         _unread()
     except OSError as error:

@@ -38,7 +38,11 @@ def ingest(
         open_ingestion(Project.load(file)) as ingestion,
         IngestProgress(quiet=quiet or as_json) as progress,
     ):
-        report = anyio.run(ingestion.run, progress)
+        try:
+            report = anyio.run(ingestion.run, progress)
+        except KeyboardInterrupt:
+            note("interrupted; what was done is kept, `assay ingest` goes on from there")
+            raise
     if as_json:
         emit(report.as_dict())
     else:

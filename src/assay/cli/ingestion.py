@@ -34,15 +34,15 @@ def ingest(
     from assay.releases.ingesting import open_ingestion
     from assay.releases.project import Project
 
-    with (
-        open_ingestion(Project.load(file)) as ingestion,
-        IngestProgress(quiet=quiet or as_json) as progress,
-    ):
-        try:
+    try:
+        with (
+            open_ingestion(Project.load(file)) as ingestion,
+            IngestProgress(quiet=quiet or as_json) as progress,
+        ):
             report = anyio.run(ingestion.run, progress)
-        except KeyboardInterrupt:
-            note("interrupted; what was done is kept, `assay ingest` goes on from there")
-            raise
+    except KeyboardInterrupt:
+        note("interrupted; what was done is kept, `assay ingest` goes on from there")
+        raise
     if as_json:
         emit(report.as_dict())
     else:

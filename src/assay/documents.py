@@ -53,11 +53,13 @@ class Document:
 
     @property
     def digest(self) -> Digest:
-        """Changes with anything that an index entry of this document is made from."""
+        """Changes with anything that an index entry of this document is made from; the media type decides
+        how it is cut."""
         return digest(
             {
                 "title": self.title,
                 "text": self.text,
+                "media_type": self.media_type,
                 "access": sorted(self.access),
                 "metadata": dict(self.metadata),
                 "marks": [[m.start, m.kind, m.label, m.level] for m in self.marks],

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,14 @@ from assay.answering import spans
 from assay.answering.abstention import Gate
 from assay.answering.answerer import LONGEST_QUESTION, Answerer, Recipe
 from assay.answering.attribution import Known, attribute
+from assay.answering.context import Context, assemble
 from assay.answering.events import Answer, AnswerEvent, Failed, Question, Sentence, Turn
 from assay.answering.extractive import ExtractiveWriter
 from assay.answering.prompt import DEFAULT, load_prompt
 from assay.answering.prompted import PromptedWriter, last_turns
 from assay.answering.reading import Reader
 from assay.answering.writer import Writer
-from assay.errors import InputError, ModelTimeout, StoreError, StreamBroken
+from assay.errors import InputError, ModelTimeout, NotFound, StoreError, StreamBroken
 from assay.messages import User
 from assay.models.chat import ChatEvent, Request, TextDelta, Usage
 from assay.testing.chat_model import Scripted, ScriptedModel
@@ -326,3 +328,17 @@ async def test_answers_told_at_once_do_not_mix_their_traces(make: SimpleNamespac
 async def test_an_answerer_needs_a_writer(setup: Setup) -> None:
     with pytest.raises(InputError):
         Answerer(setup.shelf, None, Gate(), (), setup.recording.recorder, Recipe("r"))  # type: ignore[arg-type]
+
+
+async def test_a_passage_whose_chunk_was_replaced_meanwhile_is_read_by_its_text(make: SimpleNamespace) -> None:
+    def gone(ids: Sequence[str]) -> Any:
+        raise NotFound(f"no chunk {ids[0]!r}")
+
+    context = assemble(make.hits(make.chunk("The tuba weighs ten kilos.")), budget=100, count=make.words)
+    question = "What does the tuba weigh?"
+    without = await Reader(make.tokens(), frequencies=make.frequencies).read(question, context)
+    read = await Reader(make.tokens(), frequencies=make.frequencies, vectors=gone).read(question, context)
+    assert read.passages == without.passages
+    assert read.probability > 0
+    empty = await Reader(make.tokens(), frequencies=make.frequencies, vectors=gone).read(question, Context())
+    assert empty.passages == ()

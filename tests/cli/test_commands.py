@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -229,6 +230,27 @@ def shell(app: Path, command: str, **settings: str) -> subprocess.CompletedProce
     environment = {**os.environ, **settings}
     line = ["bash", "-c", f'assay() {{ {assay} "$@"; }}; {command}']
     return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60, cwd=app, env=environment)
+
+
+def test_a_chat_understands_earlier_turns_and_ends_at_once_when_interrupted(app: Path, run: Run) -> None:
+    assert run("ingest").code == 0
+    code = "from assay.cli.app import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "chat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=app
+    ) as chat:
+        assert chat.stdin is not None
+        assert chat.stdout is not None
+        chat.stdin.write(f"{QUESTION}\nMay they be carried over?\n".encode())
+        chat.stdin.flush()
+        said = b""
+        while said.count("› ".encode()) < 3:
+            piece = os.read(chat.stdout.fileno(), 4096)
+            assert piece, said
+            said += piece
+        chat.send_signal(signal.SIGINT)
+        assert chat.wait(10) == 130
+    assert "30 days" in said.decode()
+    assert "carried over until the end of March" in said.decode()
 
 
 def test_output_that_nobody_takes(app: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -204,6 +205,15 @@ async def test_a_document_that_crashes_the_extraction() -> None:
     rich = RichParser(command=(sys.executable, "-c", "import os; os.abort()"))
     with pytest.raises(SourceError, match="crash"):
         await rich.parse(b"x", RICH[".pdf"])
+    rich.close()
+
+
+def test_what_a_dead_child_was_still_to_read_does_not_fail_the_end() -> None:
+    rich = RichParser(command=(sys.executable, "-c", ""))
+    child = rich._started()
+    assert child.stdin is not None
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    child.stdin.write(b"left in the buffer")
     rich.close()
 
 

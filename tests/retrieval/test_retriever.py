@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from assay.documents import Chunk
+from assay.models.embedding import Matrix
 from assay.retrieval.found import Candidate
 from assay.retrieval.neighbours import WithNeighbours
 from assay.retrieval.retriever import Retriever, SearchRecipe, spread
@@ -119,3 +120,29 @@ async def test_neighbours_stand_behind_their_hit_and_only_where_they_may_be_read
     found = await wide.search("part 3 of the long story", k=1, groups=frozenset({"public"}), where={})
     assert [hit.chunk.ordinal for hit in found.hits] == [3, 2, 4]
     assert (await wide.search("part 3", k=1, groups=frozenset({"nobody"}), where={})).hits == ()
+
+
+async def test_a_chunk_that_an_ingestion_takes_away_meanwhile_is_no_error(
+    index: EmbeddedIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gone = index.vectors, set[str]()
+
+    def vectors(ids: Sequence[str]) -> Matrix:
+        if not gone:
+            gone.update(chunk.document for chunk in index.read(ids, None))
+            index.apply([Change(document) for document in gone])
+        return real(ids)
+
+    monkeypatch.setattr(index, "vectors", vectors)
+    retriever = Retriever(index, HashEmbedder(), name="i", recipe=SearchRecipe(candidates=1))
+    found = await retriever.search("tomato number of a list of films about streets", k=1)
+    assert gone
+    assert found.hits
+    assert gone.isdisjoint(candidate.chunk.document for candidate in found.candidates)
+
+
+async def test_how_many_documents_there_are_follows_the_index(index: EmbeddedIndex) -> None:
+    retriever = Retriever(index, HashEmbedder(), name="i")
+    assert retriever.documents() == len(TEXTS)
+    index.apply([Change("noise")])
+    assert retriever.documents() == len(TEXTS) - 1

@@ -158,12 +158,12 @@ def test_health_and_readiness(make: SimpleNamespace, server: Any) -> None:
 def test_not_ready_says_why(make: SimpleNamespace, broken: bool) -> None:
     scripted = make.scripted()
 
-    def frequencies(terms: Any) -> Any:
+    def documents() -> int:
         if broken:
             raise StoreError("the index is gone")
-        return 0, {}
+        return 0
 
-    scripted.frequencies = frequencies
+    scripted.documents = documents
     with make.running(scripted.application()) as server:
         reply = server.get("/ready")
         assert reply.status_code == 503

@@ -174,8 +174,9 @@ def test_a_lock_that_is_never_released(opened: Database, monkeypatch: pytest.Mon
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="file"):
-        Database.at(tmp_path / "file" / "state.db").ensure(ROOM)
+    for place in ("state.db", "below/state.db"):
+        with pytest.raises(StoreError, match="a file stands where a folder is needed"):
+            Database.at(tmp_path / "file" / place).ensure(ROOM)
     with pytest.raises(StoreError, match="cannot be opened"):
         Database.at(tmp_path).ensure(ROOM)
 

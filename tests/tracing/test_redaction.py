@@ -28,6 +28,8 @@ NUMBERS = {
     traces.CONFIDENCE,
     traces.COST,
     traces.INDEX_GENERATION,
+    traces.FIRST_DELTA,
+    traces.FIRST_SENTENCE,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from assay.answering.context import Context
 from assay.answering.evidence import Evidence, statements, weigh_evidence
 from assay.answering.terms import Frequencies, Weights, stem, words
 from assay.documents import PUBLIC
+from assay.errors import NotFound
 from assay.models.embedding import Matrix
 from assay.models.token_vectors import TokenEmbedder
 from assay.stores.index import Scope
@@ -25,8 +27,8 @@ ReadVectors: TypeAlias = Callable[[Sequence[str]], Matrix]
 """The unit vectors of chunks by id: ``Index.vectors``. Blocks."""
 
 STATEMENTS = 24
+"""Sentences that are embedded for a question; more of them cost more and gain nothing (clapnq, top 8)."""
 _ANYONE = frozenset({PUBLIC})
-"""Sentences that are embedded for a question; more than doubles the cost and gains nothing (clapnq, top 8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,9 @@ class Reader:
         """
         weigh = await self._weights(question, context, groups)
         found = statements(question, context.passages, weigh, self._limit)
-        texts = [question, *(statement.text for statement in found)]
-        labelled = [f"{p.label}. {p.text}" for p in context.passages] if self._vectors is None else []
-        asked, *encoded = await self._embedder.token_vectors([*texts, *labelled])
-        sentences, passages = encoded[: len(found)], encoded[len(found) :]
+        asked, *sentences = await self._embedder.token_vectors([question, *(statement.text for statement in found)])
         evidence = weigh_evidence(question, asked, found, sentences)
-        vectors = (
-            await self._indexed(context, len(asked.pooled))
-            if self._vectors
-            else np.stack([p.pooled for p in passages] or [asked.pooled])[: len(passages)]
-        )
+        vectors = await self._of_passages(context, len(asked.pooled))
         odds = answerability(asked.pooled, context.passages, vectors, evidence, weigh)
         return Reading(question, context, evidence, odds, weigh)
 
@@ -90,11 +85,21 @@ class Reader:
         total, held = await anyio.to_thread.run_sync(self._frequencies, list(spelled.values()), Scope(groups))
         return Frequencies(total, {term: held.get(word, 0) for term, word in spelled.items()})
 
-    async def _indexed(self, context: Context, dimensions: int) -> Matrix:
-        """A vector for each passage: the mean of its chunks', at unit length."""
-        assert self._vectors is not None
+    async def _of_passages(self, context: Context, dimensions: int) -> Matrix:
+        if not context.passages:
+            return np.zeros((0, dimensions), np.float32)
+        if self._vectors is not None:
+            # An ingestion may have replaced a chunk since it was found: its text is still at hand.
+            with suppress(NotFound):
+                return await self._indexed(self._vectors, context, dimensions)
+        labelled = [f"{passage.label}. {passage.text}" for passage in context.passages]
+        return np.stack([encoded.pooled for encoded in await self._embedder.token_vectors(labelled)])
+
+    @staticmethod
+    async def _indexed(read: ReadVectors, context: Context, dimensions: int) -> Matrix:
+        """A vector for each passage: the mean of its chunks', at unit length. Raises NotFound."""
         ids = [chunk for passage in context.passages for chunk in passage.chunks]
-        rows = await anyio.to_thread.run_sync(self._vectors, ids) if ids else np.zeros((0, dimensions), np.float32)
+        rows = await anyio.to_thread.run_sync(read, ids)
         vectors = np.zeros((len(context.passages), dimensions), np.float32)
         at = 0
         for i, passage in enumerate(context.passages):

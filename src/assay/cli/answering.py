@@ -76,6 +76,7 @@ def ask(
 def chat(groups: Groups = "", where: Where = None, file: File = None) -> None:
     """Ask one question after another; earlier turns are understood. Ctrl-D ends."""
     import anyio
+    from anyio.from_thread import start_blocking_portal
 
     from assay.answering.events import Question, Turn
     from assay.cli.conversation import show_answer
@@ -85,27 +86,29 @@ def chat(groups: Groups = "", where: Where = None, file: File = None) -> None:
 
     readers, filters = groups_of(groups), where_of(where)
     application = open_application(Project.load(file))
-
-    async def run() -> None:
-        history: tuple[Turn, ...] = ()
-        try:
+    if application.notice:
+        note(application.notice)
+    history: tuple[Turn, ...] = ()
+    try:
+        # The event loop has a thread of its own: a line is read in the main one, since Ctrl-C cannot
+        # end the wait for it in any other.
+        with start_blocking_portal() as portal:
             while True:
                 try:
-                    text = await anyio.to_thread.run_sync(lambda: out.input("[bold cyan]›[/] "))
+                    text = out.input("[bold cyan]›[/] ")
                 except EOFError:
                     return
                 if not text.strip():
                     continue
+                question = Question(text, history, readers, filters)
                 try:
-                    answer = await show_answer(application.answer(Question(text, history, readers, filters)))
+                    answer = portal.call(show_answer, application.answer(question))
                 except AssayError as error:
                     note(str(error))
                     continue
                 history = (*history, Turn("user", text), Turn("assistant", answer.text))
-        finally:
-            await application.close()
-
-    anyio.run(run)
+    finally:
+        anyio.run(application.close)
 
 
 def why(

@@ -47,7 +47,7 @@ def _unread() -> NoReturn:
 
 def main() -> None:
     """Run a command line. Exits 0 when all went well, 1 where a check found something or an answer was
-    withheld, 2 for an error, 130 when interrupted."""
+    withheld, 2 for an error, 70 for a mistake of ours, 130 when interrupted, 141 when nobody reads on."""
     writable()
     try:
         cli()
@@ -57,9 +57,10 @@ def main() -> None:
         # Typer makes 1 of a closed pipe, which here says that a check found something.
         if isinstance(ended.__context__, BrokenPipeError):
             _unread()
+        # Typer ends an interrupted command without a word.
+        if ended.code == 130:
+            fail("interrupted; what was finished is kept", code=130)
         raise
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:
         _unread()
     except OSError as error:

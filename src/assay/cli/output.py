@@ -58,15 +58,6 @@ def fail(message: str, *, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
-def bytes_of(count: float) -> str:
-    """A size as people read it."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
 def duration(seconds: float) -> str:
     """A length of time as people read it."""
     if seconds < 1:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,10 +79,6 @@ def main() -> None:
 
 def limit_memory(size: int) -> None:
     """A document that unpacks into far more than it seems to hold ends this process, not the machine."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = _MEMORY + _MEMORY_A_BYTE * size
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

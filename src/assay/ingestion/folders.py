@@ -18,7 +18,7 @@ from assay.ingestion.media import JSONL, PLAIN, media_type
 from assay.ingestion.records import walk_records
 from assay.ingestion.sources import NO_FILE, Found, Item, Source, Unreadable, fingerprint
 
-_JUNK = frozenset({"__pycache__", "node_modules", "__MACOSX"})
+JUNK = frozenset({"__pycache__", "node_modules", "__MACOSX"})
 """Folders that no one means; hidden ones are left out by their dot."""
 
 
@@ -89,7 +89,7 @@ def _folder(walk: _Walk, folder: Path, relative: str) -> Iterator[tuple[Path, st
         yield Unreadable(str(folder), reason, walk.source.name, covers=walk.source.prefix + relative, whole=True)
         return
     for entry in names:
-        if entry.name in _JUNK or (entry.name.startswith(".") and not walk.globs.hidden):
+        if entry.name in JUNK or (entry.name.startswith(".") and not walk.globs.hidden):
             continue
         path, below = folder / entry.name, relative + entry.name
         if not _is_unicode(entry.name):

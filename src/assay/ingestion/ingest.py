@@ -132,13 +132,14 @@ class _Run:
     async def _consume(self, receive: MemoryObjectReceiveStream[Prepared]) -> None:
         group: list[Prepared] = []
         size = 0
-        async for prepared in receive:
-            group.append(prepared)
-            size += len(prepared.chunks)
-            if size >= _GROUP:
-                await self._apply(group)
-                group, size = [], 0
-        await self._apply(group)
+        async with receive:
+            async for prepared in receive:
+                group.append(prepared)
+                size += len(prepared.chunks)
+                if size >= _GROUP:
+                    await self._apply(group)
+                    group, size = [], 0
+            await self._apply(group)
 
     async def _apply(self, group: Sequence[Prepared]) -> None:
         await self._applier.apply(group, self._step)
@@ -200,8 +201,14 @@ class _Run:
 
     def _stale(self, key: str, found: Unreadable) -> bool:
         """Whether something is still indexed of what could not be read."""
-        kept = [state for state in self._states.values() if state.entries]
-        return any(state.document == key or found.concerns(state.source, state.document) for state in kept)
+        if found.whole:
+            return any(
+                state.entries and found.concerns(state.source, state.document) for state in self._states.values()
+            )
+        own, meant = self._states.get(key), self._states.get(found.covers or "")
+        return bool(own and own.entries) or bool(
+            meant and meant.entries and found.concerns(meant.source, meant.document)
+        )
 
     def _settle(self, documents: Sequence[str]) -> None:
         """Of a document whose change was cut off and that now fails, the ledger must say what the index

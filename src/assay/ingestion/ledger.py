@@ -102,15 +102,7 @@ class Ledger:
         """Mark an index complete and make it the one that is asked, in one step."""
         with self._database.write() as connection:
             connection.execute(update(_INDEXES).values(active=_INDEXES.c.id == index))
-            self._complete(connection, index)
-
-    def complete(self, index: str) -> None:
-        """Mark an index complete; which one is asked stays as it is."""
-        with self._database.write() as connection:
-            self._complete(connection, index)
-
-    def _complete(self, connection: Connection, index: str) -> None:
-        connection.execute(update(_INDEXES).where(_INDEXES.c.id == index).values(status="complete"))
+            connection.execute(update(_INDEXES).where(_INDEXES.c.id == index).values(status="complete"))
 
     def states(self, index: str) -> dict[str, State]:
         """Every document of an index, by id."""

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 from anyio import get_cancelled_exc_class, to_thread
@@ -91,7 +92,8 @@ class RichParser:
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(OSError):  # what was still to be written cannot be, its reader is dead
+                        pipe.close()
 
 
 def _end(child: subprocess.Popen[bytes], late: threading.Event) -> None:

@@ -37,12 +37,13 @@ class Survey:
         What cannot be told, since its file or folder could not be read, has not vanished.
         """
         broken = {unreadable_id(found, self.seen) for found in self.unreadable}
+        whole = [found for found in self.unreadable if found.whole]
         return [
             state.document
             for state in states
             if state.document not in self.seen
             and state.document not in broken
-            and not any(found.concerns(state.source, state.document) for found in self.unreadable)
+            and not any(found.concerns(state.source, state.document) for found in whole)
         ]
 
     def _walked(self, sources: Sequence[Source]) -> Iterator[list[Item]]:

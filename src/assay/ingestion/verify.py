@@ -135,14 +135,18 @@ def _against_sources(sources: Sequence[Source], states: Mapping[str, State]) -> 
             unreadable.append(found)
             yield Finding("failed", found.uri, found.error, found.covers if not found.whole else None)
     places = {found.uri for found in unreadable}
+    meant = {(found.source, found.covers) for found in unreadable if not found.whole}
+    whole = [found for found in unreadable if found.whole]
     for state in states.values():
         if state.status == "pending":
             detail = "its change was begun and not ended"
             yield Finding("pending", state.document, detail, state.document)
-        covered = any(found.concerns(state.source, state.document) for found in unreadable)
         # A failure of before, of which the index holds nothing, is not a gap: the next ingestion forgets it.
-        stale = state.status == "failed" and not state.entries
-        if state.document not in seen and not covered and not stale and state.document not in places:
+        empty = state.status == "failed" and not state.entries
+        if state.document in seen or state.document in places or empty:
+            continue
+        covered = (state.source, state.document) in meant
+        if not covered and not any(found.concerns(state.source, state.document) for found in whole):
             detail = f"{state.uri} is in no source any more"
             yield Finding("disappeared", state.document, detail, state.document)
 

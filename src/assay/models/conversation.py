@@ -34,6 +34,7 @@ def to_history(messages: Sequence[Message]) -> list[foreign.ModelMessage]:
 
 
 def to_parameters(tools: Iterable[Tool]) -> ModelRequestParameters:
+    """Tools that the model may ask for; it may always answer in words."""
     return ModelRequestParameters(
         function_tools=[
             ToolDefinition(

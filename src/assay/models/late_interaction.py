@@ -77,5 +77,5 @@ def words(vectors: TokenVectors) -> list[str]:
 
 
 def indexed_text(chunk: Chunk) -> str:
-    """A chunk as it is embedded: its title and headings, then its text."""
+    """A chunk as it is compared: its title and headings, then its text."""
     return f"{chunk.context}\n{chunk.text}" if chunk.context else chunk.text

@@ -52,7 +52,7 @@ class Application:
     async def problems(self) -> list[str]:
         """What stands in the way of an answer; none when the index can be read and holds something."""
         try:
-            listed = await to_thread.run_sync(self.index.listing)
+            documents = await to_thread.run_sync(self.retriever.documents)
         except AssayError as error:
             return [str(error)]
-        return [] if listed else ["the index is empty; run `assay ingest`"]
+        return [] if documents else ["the index is empty; run `assay ingest`"]

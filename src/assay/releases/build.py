@@ -20,11 +20,13 @@ from assay.models.minilm import MiniLM
 from assay.models.reranking import Reranker
 from assay.releases import parts
 from assay.releases.application import Application
+from assay.releases.manifest import Manifest
 from assay.releases.project import Project
 from assay.releases.sections import EXTRACTIVE
 from assay.releases.state_writer import StateWriter
 from assay.retrieval.neighbours import WithNeighbours
 from assay.retrieval.retriever import Retriever, SearchRecipe
+from assay.stores.index import Index
 from assay.tracing.opening import open_recorder
 
 ANSWER_TOKENS = 1_024
@@ -52,39 +54,28 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
     manifest = project.manifest
     embedder = parts.embedder(manifest)
     asked = asked_index(project, embedder)
-    index = parts.index(project, asked.row.recipe)
-    if index.generation <= 1 and (missing := entries(project.database, asked.row.id)) and not index.listing():
-        index.close()
-        raise NotFound(f"index {asked.row.id} lacks all of its {missing} chunks: run `assay ingest`")
-    state = StateWriter(project)
     token_embedder = embedder if isinstance(embedder, MiniLM) else MiniLM()
-    chosen = manifest.retrieval
-    retriever = Retriever(
-        index,
-        embedder,
-        name=asked.row.id,
-        recipe=SearchRecipe(
-            mode=chosen.mode, candidates=chosen.candidates, dense_weight=chosen.dense_weight, linked=chosen.linked
-        ),
-        reranker=_reranker(chosen.rerank, token_embedder),
-    )
-    recorder = open_recorder(store=state, otlp=manifest.tracing.otlp, content=manifest.tracing.content)
-    fitted = manifest.answer.abstain_below
-    threshold = abstain_below if abstain_below is not None else THRESHOLD if fitted is None else fitted
+    # Before the index, which would have to be closed again where one of these cannot be made.
     writers = _writers(project, token_embedder)
+    reranker = _reranker(manifest.retrieval.rerank, token_embedder)
+    state = StateWriter(project)
+    recorder = open_recorder(store=state, otlp=manifest.tracing.otlp, content=manifest.tracing.content)
+    index = _index(project, asked.row)
+    retriever = _retriever(manifest, index, embedder, reranker, name=asked.row.id)
+    reach = manifest.retrieval.neighbours
     answerer = Answerer(
-        WithNeighbours(retriever, index, reach=chosen.neighbours) if chosen.neighbours else retriever,
+        WithNeighbours(retriever, index, reach=reach) if reach else retriever,
         Reader(
             token_embedder,
             frequencies=index.frequencies,
             vectors=index.vectors if token_embedder is embedder else None,
         ),
-        Gate(threshold),
+        Gate(_threshold(manifest) if abstain_below is None else abstain_below),
         [writer for writer, _ in writers],
         recorder,
         Recipe(
             release=project.release.digest,
-            keep=chosen.keep,
+            keep=manifest.retrieval.keep,
             context_tokens=min([manifest.answer.context_tokens, *(room for _, room in writers if room)]),
             unsupported=manifest.answer.unsupported,
         ),
@@ -105,6 +96,30 @@ def open_application(project: Project, *, abstain_below: float | None = None) ->
         close=close,
         notice=asked.notice,
     )
+
+
+def _index(project: Project, row: IndexRow) -> Index:
+    """The index of a ledger's row. Raises NotFound where its files are gone."""
+    index = parts.index(project, row.recipe)
+    if index.generation <= 1 and (missing := entries(project.database, row.id)) and not index.listing():
+        index.close()
+        raise NotFound(f"index {row.id} lacks all of its {missing} chunks: run `assay ingest`")
+    return index
+
+
+def _retriever(
+    manifest: Manifest, index: Index, embedder: Embedder, reranker: Reranker | None, *, name: str
+) -> Retriever:
+    chosen = manifest.retrieval
+    recipe = SearchRecipe(
+        mode=chosen.mode, candidates=chosen.candidates, dense_weight=chosen.dense_weight, linked=chosen.linked
+    )
+    return Retriever(index, embedder, name=name, recipe=recipe, reranker=reranker)
+
+
+def _threshold(manifest: Manifest) -> float:
+    fitted = manifest.answer.abstain_below
+    return THRESHOLD if fitted is None else fitted
 
 
 def asked_index(project: Project, embedder: Embedder) -> Asked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.answering.calibration import Calibration, ErrorTarget, ScoredCase, calibrate
-from assay.answering.events import Answer, Failed, Question
+from assay.answering.events import Answer, Failed, Question, Turn
 from assay.errors import InputError
 from assay.releases.application import Application
 from assay.releases.build import open_application
@@ -28,7 +29,8 @@ def read_cases(path: Path) -> list[dict[str, Any]]:
     Raises InputError naming the line that is not one.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # Not splitlines: JSON may hold other line separators unescaped.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     cases = []
@@ -37,14 +39,24 @@ def read_cases(path: Path) -> list[dict[str, Any]]:
             continue
         try:
             case = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}:{number}: not JSON: {error}") from error
         if not isinstance(case, dict) or not isinstance(case.get("question"), str):
             raise InputError(f'{path}:{number}: an object with "question" is expected')
         if not isinstance(case.get("answerable", True), bool):
             raise InputError(f'{path}:{number}: "answerable" is true or false')
+        if not isinstance(case.get("relevant") or [], list):
+            raise InputError(f'{path}:{number}: "relevant" is a list of document ids')
+        try:
+            _history(case)
+        except (TypeError, KeyError) as error:
+            raise InputError(f'{path}:{number}: "history" is a list of {{"role", "text"}}') from error
         cases.append(case)
     return cases
+
+
+def _history(case: dict[str, Any]) -> tuple[Turn, ...]:
+    return tuple(Turn(turn["role"], turn["text"]) for turn in case.get("history") or ())
 
 
 async def calibrate_abstention(project: Project, dataset: Path, max_error: float) -> Calibration:
@@ -64,7 +76,7 @@ async def calibrate_abstention(project: Project, dataset: Path, max_error: float
 
 async def _scored(application: Application, cases: list[dict[str, Any]]) -> AsyncIterator[ScoredCase]:
     for case in cases:
-        async with aclosing(application.answer(Question(case["question"]))) as events:
+        async with aclosing(application.answer(Question(case["question"], _history(case)))) as events:
             async for event in events:
                 match event:
                     case Failed(error=error):
@@ -82,25 +94,46 @@ def as_dict(fitted: Calibration) -> dict[str, Any]:
 
 
 def keep(project: Project, fitted: Calibration) -> Path:
-    """Write the threshold into the application's file as ``abstain_below``; every other character stays.
+    """Write the threshold into the application's file as ``abstain_below``; every other
+    character stays, but for line ends, which become line feeds.
 
-    Raises InputError when no threshold met the target: writing one would silence the application.
+    Raises InputError when no threshold met the target, since writing one would silence the application,
+    and when the key is written in a form that cannot be changed by its line.
     """
     if not fitted.met:
         raise InputError(
             f"no threshold reaches the target ({fitted.rule}); nothing was written. "
             "Allow a larger --max-error, or add cases"
         )
-    path = project.file.path
-    text = with_threshold(read_text(path), round(fitted.threshold, 4))
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path, threshold = project.file.path, round(fitted.threshold, 4)
+    old = read_text(path)
+    new = with_threshold(old, threshold)
+    if not _only_threshold_differs(old, new, threshold):
+        raise InputError(
+            f"{path}: abstain_below stands where it cannot be changed safely; nothing was written. "
+            f"Set answer.abstain_below to {threshold} there yourself"
+        )
+    try:
+        path.write_text(new, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}; grant the right") from error
     return path
+
+
+def _only_threshold_differs(old: str, new: str, threshold: float) -> bool:
+    """Whether ``new`` says what ``old`` does but for the threshold: not in an inline table, or with a dotted key."""
+    try:
+        wanted, found = tomllib.loads(old), tomllib.loads(new)
+    except tomllib.TOMLDecodeError:
+        return False
+    wanted.setdefault("answer", {})["abstain_below"] = threshold
+    return found == wanted
 
 
 def with_threshold(text: str, threshold: float) -> str:
     """An application's file with ``answer.abstain_below`` set to ``threshold``."""
     line = f"abstain_below = {threshold}"
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     at = locate(text).get(("answer", "abstain_below"))
     if at is not None:
         comment = re.search(r"\s+#.*$", lines[at - 1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 from anyio import to_thread
@@ -53,27 +53,27 @@ def open_ingestion(project: Project) -> Iterator[Ingestion]:
     """
     model, readers = parts.embedder(project.manifest), parts.parsers()
     recipe = parts.recipe(project.manifest, model, readers)
-    database = parts.database(project)
-    ledger = Ledger(database)
-    own = parts.index(project, recipe)
-    others = {row.id: parts.index(project, row.recipe) for row in ledger.indexes() if row.id != recipe.id}
-    pipeline = Pipeline(
-        recipe=recipe,
-        parsers=readers,
-        chunker=CHUNKERS[recipe.chunker],
-        embedder=model,
-        embeddings=EmbeddingStore(database),
-        index=own,
-        ledger=ledger,
-        lock=project.state / LOCK,
-        others=others,
-    )
-    try:
-        yield Ingestion(parts.sources(project), pipeline)
-    finally:
-        for index in (own, *others.values()):
-            index.close()
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(parts.database(project)))
         for reader in readers:
             if isinstance(reader, RichParser):
-                reader.close()
-        database.close()
+                stack.callback(reader.close)
+        ledger = Ledger(database)
+        own = stack.enter_context(closing(parts.index(project, recipe)))
+        others = {
+            row.id: stack.enter_context(closing(parts.index(project, row.recipe)))
+            for row in ledger.indexes()
+            if row.id != recipe.id
+        }
+        pipeline = Pipeline(
+            recipe=recipe,
+            parsers=readers,
+            chunker=CHUNKERS[recipe.chunker],
+            embedder=model,
+            embeddings=EmbeddingStore(database),
+            index=own,
+            ledger=ledger,
+            lock=project.state / LOCK,
+            others=others,
+        )
+        yield Ingestion(parts.sources(project), pipeline)

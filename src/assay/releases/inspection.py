@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -105,8 +105,8 @@ def drop_index(project: Project, id: str) -> None:
         row = next((row for row in ledger.indexes() if row.id == id), None)
         if row is None:
             raise NotFound(f"there is no index {id!r}; `assay index list` shows them")
-        index = parts.index(project, row.recipe)
-        discard(id, ledger=ledger, index=index, embeddings=EmbeddingStore(database), lock=project.state / LOCK)
+        with closing(parts.index(project, row.recipe)) as index:
+            discard(id, ledger=ledger, index=index, embeddings=EmbeddingStore(database), lock=project.state / LOCK)
     finally:
         database.close()
 

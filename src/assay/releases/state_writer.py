@@ -43,7 +43,8 @@ class StateWriter:
                 from assay.stores.blobs import BlobStore
                 from assay.stores.traces import TraceStore
 
-                self._database = database(self._project)
+                if self._database is None:  # a failed attempt before this one may have opened it
+                    self._database = database(self._project)
                 ReleaseStore(BlobStore(self._database)).keep(self._project.release)
                 self._traces = TraceStore(self._database)
             return self._traces

@@ -12,13 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from assay.errors import InputError
+from assay.ingestion.folders import JUNK
 from assay.ingestion.markdown import headings
 from assay.ingestion.media import JSONL, MARKDOWN, media_type
 
 _ENTRIES = 20_000
 _SAMPLED = 50
 _SAMPLE_BYTES = 1_000_000
-_SKIPPED = frozenset({"__pycache__", "node_modules", "__MACOSX"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _folder(place: Path) -> Survey:
 def _names(place: Path) -> Iterator[str]:
     """Relative paths of files, without hidden ones and without names that are not Unicode."""
     for folder, folders, files in os.walk(place):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _SKIPPED)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in JUNK)
         for name in sorted(files):
             path = Path(folder) / name
             relative = path.relative_to(place).as_posix()

@@ -20,9 +20,6 @@ WEIGHT = 0.5
 UNNAMED = 0.3
 """How much a passage counts whose own title the question does not name at all."""
 
-Frequency = Callable[[str], int]
-"""In how many chunks a word occurs."""
-
 
 @dataclass(frozen=True, slots=True)
 class Anchor:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from anyio import to_thread
 
 from assay.documents import PUBLIC, Chunk, Scalar
+from assay.errors import NotFound
 from assay.models.embedding import Embedder
 from assay.models.reranking import Reranker
 from assay.retrieval.catalogue import Catalogue, Catalogued
@@ -25,6 +27,7 @@ from assay.stores.index import Dense, Hit, Index, Lexical, Scope, Vector
 
 BASELINE = 20
 """The rank whose score is the zero of the fused scale."""
+_ATTEMPTS = 3
 CHUNKS_A_HIT = 8
 """A document may have one hit for each so many chunks, and one more, before others come first."""
 
@@ -77,7 +80,7 @@ class Retriever:
         scope = Scope(groups, where or {})
         vector = (await self._embedder.embed([question], "query"))[0] if mode != "lexical" else None
         depth = max(self._recipe.candidates, k)
-        ranking = await to_thread.run_sync(self._ranked, question, vector, mode, scope, depth)
+        ranking = await to_thread.run_sync(self._settled, question, vector, mode, scope, depth)
         ranked = ranking.candidates
         if self._reranker is not None and mode == "hybrid":
             ranked = await self._reranked(question, ranked)
@@ -91,6 +94,17 @@ class Retriever:
             generation=ranking.catalogue.generation,
             milliseconds=(time.perf_counter() - began) * 1000,
         )
+
+    def documents(self) -> int:
+        """How many documents the index holds; cheap while it does not change. Blocks, raises StoreError."""
+        return len(self._catalogue.current().chunks)
+
+    def _settled(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, depth: int) -> _Ranking:
+        """The ranking, made again where an ingestion removed a chunk between two reads of the index."""
+        for _ in range(_ATTEMPTS - 1):
+            with suppress(NotFound):
+                return self._ranked(question, vector, mode, scope, depth)
+        return self._ranked(question, vector, mode, scope, depth)
 
     def _ranked(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, depth: int) -> _Ranking:
         dense = self._index.search(Dense(vector, depth, scope)) if vector is not None else []

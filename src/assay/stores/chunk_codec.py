@@ -32,6 +32,7 @@ def encoded(entry: Entry) -> tuple[bytes, int, bytes, bytes]:
 
 
 def decoded(id: str, document: str, ordinal: int, payload: bytes, label: bytes) -> Chunk:
+    """The chunk that ``encoded`` wrote, with the columns that are kept beside it."""
     start, end, text, title, headings, page = _DECODE(payload.decode("utf-8", "surrogatepass"))
     access, metadata = _label(label)
     return Chunk(id, document, ordinal, start, end, text, title, tuple(headings), page, access, metadata)

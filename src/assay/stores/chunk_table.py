@@ -160,6 +160,7 @@ class ChunkTable:
 
 @contextmanager
 def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction that writes from its beginning: committed at the end, rolled back on any exception."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -126,18 +126,14 @@ class Database:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        if self._sqlite and self._url.database and self._url.database != ":memory:":
+            _make_folder(Path(self._url.database).parent)
         try:
-            if self._sqlite and self._url.database and self._url.database != ":memory:":
-                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
             yield
         except exc.DBAPIError as error:
             raise explained(error.orig or error, self.place) from error
         except exc.SQLAlchemyError as error:
             raise StoreError(f"{self.place}: {error}") from error
-        except PermissionError as error:
-            raise StoreError(f"{error.filename}: permission denied; grant write permission on it") from error
-        except FileExistsError as error:
-            raise StoreError(f"{error.filename}: is a file where a folder is needed; move it away") from error
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -155,6 +151,17 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
 def by_prefix(column: Column[str], prefix: str) -> Any:
     """Condition: ``column`` holds lower-case hexadecimal that begins with ``prefix``; can use an index."""
     return (column >= prefix) & (column < prefix + "g")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise StoreError(f"{error.filename}: permission denied; grant write permission on it") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise StoreError(f"{error.filename}: a file stands where a folder is needed; move it away") from error
+    except OSError as error:  # a full disk, a read-only file system, a name that is too long
+        raise StoreError(f"{error.filename or folder}: cannot be made: {error.strerror or error}") from error
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -51,6 +51,7 @@ def analyzer() -> TextAnalyzer:
 
 
 def schema() -> tantivy.Schema:
+    """Weighted text fields, raw fields to filter by, the chunk's id and row, and the index's own stamp."""
     builder = tantivy.SchemaBuilder()
     for field in WEIGHTS:
         builder.add_text_field(field, tokenizer_name=_ANALYZER, index_option="freq")

@@ -50,10 +50,12 @@ def where_terms(scope: Scope) -> list[str]:
 
 
 def access_terms_of(chunk: Chunk) -> list[str]:
+    """The terms of the groups that may read a chunk."""
     return sorted({term(group) for group in chunk.access})
 
 
 def metadata_terms_of(chunk: Chunk) -> list[str]:
+    """The terms of a chunk's metadata. Raises InputError for a value that cannot be compared."""
     return sorted(metadata_term(key, value) for key, value in chunk.metadata.items())
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
@@ -139,9 +138,8 @@ class Batches(SpanProcessor):
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not once it is closed."""
-        end = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: self._closed, max(0.0, end - time.monotonic()))
+            self._changed.wait_for(lambda: self._closed, seconds)
 
     def _give_up(self, spans: int, reason: str) -> None:
         self.lost += spans

@@ -72,6 +72,20 @@ def test_a_batch_has_a_line_for_each_question(app: Path, run: Run, tmp_path: Pat
     assert [line["id"] for line in answers] == ["a", "3"]
 
 
+def test_a_question_that_fails_does_not_end_a_batch(app: Path, run: Run, tmp_path: Path) -> None:
+    run("ingest")
+    batch = tmp_path / "questions.jsonl"
+    batch.write_text(
+        f'{{"id": "long", "question": "{"why " * 6000}"}}\n{{"id": "b", "question": "{QUESTION}"}}\n', encoding="utf-8"
+    )
+    done = run("ask", "--batch", batch, "--json")
+    assert done.code == 1
+    long, answered = done.lines
+    assert long["id"] == "long"
+    assert long["error"]["type"] == "InputError"
+    assert answered["citations"]
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [("{", "not JSON"), ('{"id": 1}', '"question"'), ('{"question": "x", "history": 3}', '"history"')],

@@ -34,8 +34,10 @@ def ask(
     """Answer a question from the documents, with citations. Exits 1 when it abstains."""
     import anyio
 
-    from assay.cli.batch import Line, read_batch
+    from assay.answering.events import Answer
+    from assay.cli.batch import Line, failure_as_dict, read_batch
     from assay.cli.conversation import answer_as_dict, show_answer, whole_answer
+    from assay.errors import AssayError
     from assay.releases.build import open_application
     from assay.releases.project import Project
 
@@ -48,28 +50,42 @@ def ask(
     if application.notice:
         note(application.notice)
 
+    async def one(line: Line) -> Answer:
+        events = application.answer(line.question(readers, filters))
+        if not as_json:
+            return await show_answer(events)
+        answer = await whole_answer(events)
+        emit(answer_as_dict(answer))
+        return answer
+
+    async def every() -> bool:
+        """Whether all lines of the batch were answered, or abstained on; a failing one does not end it."""
+        well = True
+        for line in lines:
+            try:
+                answer = await whole_answer(application.answer(line.question(readers, filters)))
+                emit({"id": line.id} | answer_as_dict(answer))
+            except AssayError as error:
+                emit({"id": line.id} | failure_as_dict(error))
+                well = False
+        return well
+
     async def run() -> bool:
-        abstained = False
         try:
-            for line in lines:
-                events = application.answer(line.question(readers, filters))
-                if batch or as_json:
-                    answer = await whole_answer(events)
-                    emit(({"id": line.id} if batch else {}) | answer_as_dict(answer))
-                else:
-                    answer = await show_answer(events)
-                abstained = answer.abstained is not None
+            if batch:
+                return await every()
+            answer = await one(next(lines))
         finally:
             await application.close()
-        if timings and not as_json and not batch:
+        if timings and not as_json:
             from assay.releases.inspection import opened_traces
             from assay.tracing.tree import timings as told
 
             with opened_traces(project) as traces:
                 out.print(told(traces.get(answer.trace)), markup=False, style="dim")
-        return abstained and not batch
+        return answer.abstained is None
 
-    if anyio.run(run):
+    if not anyio.run(run):
         raise typer.Exit(1)
 
 

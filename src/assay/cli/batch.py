@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.answering.events import Question, Turn
-from assay.errors import InputError
+from assay.errors import AssayError, InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ def read_batch(path: Path) -> Iterator[Line]:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8; convert it") from error
+
+
+def failure_as_dict(error: AssayError) -> dict[str, Any]:
+    """What stands in a line of results for a question that failed."""
+    return {"error": {"type": type(error).__name__, "message": str(error)}}
 
 
 def _line(text: str, place: str, number: int) -> Line:

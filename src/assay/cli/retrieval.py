@@ -13,7 +13,7 @@ from assay.cli.output import emit, note, out
 from assay.errors import InputError
 
 if TYPE_CHECKING:
-    from assay.retrieval.found import Found
+    from assay.retrieval.found import Found, Mode
 
 
 class ModeOption(StrEnum):
@@ -42,7 +42,8 @@ def search(
     """Search the documents."""
     import anyio
 
-    from assay.cli.batch import Line, read_batch
+    from assay.cli.batch import Line, failure_as_dict, read_batch
+    from assay.errors import AssayError
     from assay.releases.build import open_application
     from assay.releases.project import Project
 
@@ -54,20 +55,36 @@ def search(
     if application.notice:
         note(application.notice)
 
-    async def run() -> None:
+    async def one(line: Line) -> Found:
+        chosen: Mode | None = mode.value if mode else None
+        return await application.search(line.text, k=k, mode=chosen, groups=readers, where=filters)
+
+    async def every() -> bool:
+        """Whether all lines of the batch were searched; a failing one does not end it."""
+        well = True
+        for line in lines:
+            try:
+                emit({"id": line.id} | as_dict(await one(line)))
+            except AssayError as error:
+                emit({"id": line.id} | failure_as_dict(error))
+                well = False
+        return well
+
+    async def run() -> bool:
         try:
-            for line in lines:
-                found = await application.search(
-                    line.text, k=k, mode=mode.value if mode else None, groups=readers, where=filters
-                )
-                if batch or as_json:
-                    emit(({"id": line.id} if batch else {}) | as_dict(found))
-                else:
-                    show(found)
+            if batch:
+                return await every()
+            found = await one(next(lines))
         finally:
             await application.close()
+        if as_json:
+            emit(as_dict(found))
+        else:
+            show(found)
+        return True
 
-    anyio.run(run)
+    if not anyio.run(run):
+        raise typer.Exit(1)
 
 
 def as_dict(found: Found) -> dict[str, Any]:

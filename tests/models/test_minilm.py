@@ -56,7 +56,7 @@ async def test_token_vectors_lie_over_the_text(model: MiniLM) -> None:
 
 
 async def test_the_mean_of_the_hidden_state_is_the_vector(model: MiniLM) -> None:
-    hidden = model._hidden(model._encode("The cat sat."))
+    hidden = model._hidden(model._encode("The cat sat."), model._session())
     vector = (await model.embed(["The cat sat."], "passage"))[0]
     mean = hidden.mean(axis=0)
     np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
@@ -99,3 +99,13 @@ async def test_weights_that_were_changed_are_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr(minilm, "WEIGHTS", ("no-such-distribution", "model.onnx"))
     with pytest.raises(PluginError, match="no-such-distribution"):
         await MiniLM().embed(["text"], "query")
+
+
+@pytest.mark.anyio
+async def test_a_question_has_the_same_vector_alone_again_and_among_passages() -> None:
+    model = MiniLM(threads=2)
+    text = "How many days of holiday does an employee have?"
+    first, second = [await model.embed([text], "query") for _ in range(2)]
+    among = await model.embed(["something else", text], "passage")
+    assert np.array_equal(first, second)
+    assert np.array_equal(first[0], among[1])

@@ -53,7 +53,7 @@ def openai_counter(model: str) -> TokenCounter:
     if name is None:
         raise InputError(f"no tokenizer of OpenAI's is known for {model!r}")
     try:
-        import bpe_openai  # type: ignore[import-not-found,unused-ignore]
+        import bpe_openai
     except ImportError as error:
         raise PluginError(
             "counting OpenAI's tokens exactly needs the package 'bpe-openai': pip install 'assay[tokens]'"

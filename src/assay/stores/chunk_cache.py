@@ -18,6 +18,11 @@ class ChunkCache:
         self._held = held
         self._chunks: dict[int, Chunk] = {}
 
+    def known(self, rows: Sequence[int]) -> dict[int, Chunk]:
+        """Those of these rows' chunks that are known."""
+        known = self._chunks
+        return {row: known[row] for row in rows if row in known}
+
     def of(self, rows: Sequence[int], read: Callable[[Sequence[int]], Mapping[int, Chunk]]) -> dict[int, Chunk]:
         """The chunks in these rows, ``read`` being asked for those that are not known."""
         known = self._chunks

@@ -187,8 +187,11 @@ class EmbeddedIndex:
 
     def _hits(self, view: View, found: Sequence[tuple[int, float]], k: int) -> list[Hit]:
         """The first ``k`` by score, then by chunk id, of hits that hold all ties of the k-th."""
-        ids = view.ids([row for row, _ in found])
-        if len(ids) < len(found):
+        rows = [row for row, _ in found]
+        ids = {row: chunk.id for row, chunk in self._chunks.known(rows).items()}
+        if len(ids) < len(rows):
+            ids |= view.ids([row for row in rows if row not in ids])
+        if len(ids) < len(rows):
             raise DamagedIndex("holds rows that the table does not")
         first = sorted((-score, ids[row], row) for row, score in found)[:k]
         chunks = self._chunks.of([row for _, _, row in first], view.chunks)

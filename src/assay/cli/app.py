@@ -41,8 +41,13 @@ def root(version: bool = typer.Option(False, "--version", help="Print the versio
 
 def _unread() -> NoReturn:
     """Whoever read our output has gone; what is still buffered has nowhere to go either."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard()
     sys.exit(141)
+
+
+def _discard() -> None:
+    """Let go of what is still buffered: Python would try to write it at its end, fail, and exit with 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:
@@ -64,6 +69,10 @@ def main() -> None:
     except BrokenPipeError:
         _unread()
     except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _discard()
         fail(f"{error.filename or 'the output'}: {error.strerror or error}")
     except Exception as error:
         if os.environ.get("ASSAY_DEBUG"):

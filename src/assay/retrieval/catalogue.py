@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from assay.documents import Chunk
 from assay.retrieval.titles import Form, Titles
-from assay.stores.index import Index
+from assay.stores.index import Index, Scope
+
+COUNTED_READERS = 100
+COUNTED_WORDS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Catalogue:
     chunks: dict[str, int]
     named: dict[str, tuple[Form, ...]] = field(default_factory=dict)
     """What chunks name, by their ids, as far as it was asked."""
+    counted: dict[frozenset[str], tuple[int, dict[str, int]]] = field(default_factory=dict)
+    """By groups of readers: how many chunks they may see, and how many of these hold a word."""
 
     def names_in(self, chunk: Chunk) -> tuple[Form, ...]:
         """The titles that a chunk names, in order."""
@@ -36,6 +42,17 @@ class Catalogue:
             Titles((each.document, each.title) for each in listed),
             {each.document: each.chunks for each in listed},
         )
+
+    def frequencies(self, index: Index, words: Iterable[str], groups: frozenset[str]) -> tuple[int, dict[str, int]]:
+        """``index.frequencies`` for what ``groups`` may see; each word is counted once. Raises StoreError."""
+        known = self.counted.get(groups)
+        wanted = sorted(set(words) if known is None else set(words).difference(known[1]))
+        if known is None or wanted:
+            population, held = index.frequencies(wanted, Scope(groups))
+            known = (population, {**(known[1] if known else {}), **held})
+            if len(self.counted) < COUNTED_READERS and len(known[1]) < COUNTED_WORDS:
+                self.counted[groups] = known
+        return known
 
 
 class Catalogued:

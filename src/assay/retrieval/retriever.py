@@ -79,8 +79,7 @@ class Retriever:
         mode = mode or self._recipe.mode
         scope = Scope(groups, where or {})
         vector = (await self._embedder.embed([question], "query"))[0] if mode != "lexical" else None
-        depth = max(self._recipe.candidates, k)
-        ranking = await to_thread.run_sync(self._settled, question, vector, mode, scope, depth)
+        ranking = await to_thread.run_sync(self._settled, question, vector, mode, scope, k)
         ranked = ranking.candidates
         if self._reranker is not None and mode == "hybrid":
             ranked = await self._reranked(question, ranked)
@@ -99,14 +98,15 @@ class Retriever:
         """How many documents the index holds; cheap while it does not change. Blocks, raises StoreError."""
         return len(self._catalogue.current().chunks)
 
-    def _settled(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, depth: int) -> _Ranking:
+    def _settled(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, k: int) -> _Ranking:
         """The ranking, made again where an ingestion removed a chunk between two reads of the index."""
         for _ in range(_ATTEMPTS - 1):
             with suppress(NotFound):
-                return self._ranked(question, vector, mode, scope, depth)
-        return self._ranked(question, vector, mode, scope, depth)
+                return self._ranked(question, vector, mode, scope, k)
+        return self._ranked(question, vector, mode, scope, k)
 
-    def _ranked(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, depth: int) -> _Ranking:
+    def _ranked(self, question: str, vector: Vector | None, mode: Mode, scope: Scope, k: int) -> _Ranking:
+        depth = max(self._recipe.candidates, k)
         dense = self._index.search(Dense(vector, depth, scope)) if vector is not None else []
         lexical = self._index.search(Lexical(question, depth, scope)) if mode != "dense" else []
         sheet = _Sheet()
@@ -117,7 +117,9 @@ class Retriever:
             self._fused(sheet, dense, lexical, vector, depth)
         catalogue = self._catalogue.current()
         if mode == "hybrid" and vector is not None and self._recipe.linked:
-            self._linked(sheet, question, vector, scope, catalogue)
+            self._linked(
+                sheet, question, vector, scope, catalogue, max(k, self._recipe.reranked if self._reranker else 0)
+            )
         return _Ranking(sheet.candidates(), catalogue)
 
     def _fused(self, sheet: _Sheet, dense: Sequence[Hit], lexical: Sequence[Hit], vector: Vector, depth: int) -> None:
@@ -135,17 +137,20 @@ class Retriever:
         sheet.scores = scaled(fused, documents, baseline=BASELINE)
         sheet.rank("fused")
 
-    def _linked(self, sheet: _Sheet, question: str, vector: Vector, scope: Scope, catalogue: Catalogue) -> None:
+    def _linked(self, sheet: _Sheet, question: str, vector: Vector, scope: Scope, catalogue: Catalogue, k: int) -> None:
         """Add to the best chunk of each document what names add, and documents that only names lead to."""
         best: dict[str, str] = {}
         for id in sheet.order:
             best.setdefault(sheet.chunks[id].document, id)
         added = self._gains(question, sheet, list(best.items())[:ANCHORS], scope, catalogue)
-        fresh = frozenset(document for document, gain in added.items() if gain > 0 and document not in best)
         for document, gain in added.items():
             if document in best and gain > 0:
                 id = best[document]
                 sheet.scores[id] = max(sheet.scores[id], 0.0) + gain
+        # One that would stand behind k documents cannot be a hit: its best chunk need not be found.
+        ranked = sorted((sheet.scores[id] for id in best.values()), reverse=True)
+        bar = max(ranked[k - 1], 0.0) if len(ranked) >= k else 0.0
+        fresh = frozenset(document for document, gain in added.items() if gain > bar and document not in best)
         if fresh:
             seen: set[str] = set()
             inside = Scope(scope.groups, scope.where, fresh)
@@ -164,9 +169,8 @@ class Retriever:
         asked = frozenset(map(str.lower, words(question)))
         own = {document: words(bare(sheet.chunks[id].title)) for document, id in best}
         forms = {form for found in named.values() for form in found} | set(own.values())
-        population, held = self._index.frequencies(
-            sorted({word.lower() for form in forms for word in form}), Scope(scope.groups)
-        )
+        asked_for = {word.lower() for form in forms for word in form}
+        population, held = catalogue.frequencies(self._index, asked_for, scope.groups)
         idf = {word: inverse_frequency(count, population) for word, count in held.items()}
 
         def rarity(form: Form) -> float:

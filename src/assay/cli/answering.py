@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,9 +35,8 @@ def ask(
     import anyio
 
     from assay.answering.events import Answer
-    from assay.cli.batch import Line, failure_as_dict, read_batch
+    from assay.cli.batch import Line, each, read_batch
     from assay.cli.conversation import answer_as_dict, show_answer, whole_answer
-    from assay.errors import AssayError
     from assay.releases.build import open_application
     from assay.releases.project import Project
 
@@ -58,31 +57,22 @@ def ask(
         emit(answer_as_dict(answer))
         return answer
 
-    async def every() -> bool:
-        """Whether all lines of the batch were answered, or abstained on; a failing one does not end it."""
-        well = True
-        for line in lines:
-            try:
-                answer = await whole_answer(application.answer(line.question(readers, filters)))
-                emit({"id": line.id} | answer_as_dict(answer))
-            except AssayError as error:
-                emit({"id": line.id} | failure_as_dict(error))
-                well = False
-        return well
+    async def told(line: Line) -> dict[str, Any]:
+        return answer_as_dict(await whole_answer(application.answer(line.question(readers, filters))))
 
     async def run() -> bool:
         try:
             if batch:
-                return await every()
+                return await each(lines, told)
             answer = await one(next(lines))
         finally:
             await application.close()
         if timings and not as_json:
             from assay.releases.inspection import opened_traces
-            from assay.tracing.tree import timings as told
+            from assay.tracing.tree import timings as spent
 
             with opened_traces(project) as traces:
-                out.print(told(traces.get(answer.trace)), markup=False, style="dim")
+                out.print(spent(traces.get(answer.trace)), markup=False, style="dim")
         return answer.abstained is None
 
     if not anyio.run(run):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay.answering.events import Question, Turn
+from assay.cli.output import emit
 from assay.errors import AssayError, InputError
 
 
@@ -42,9 +43,20 @@ def read_batch(path: Path) -> Iterator[Line]:
         raise InputError(f"{path}: is not UTF-8; convert it") from error
 
 
-def failure_as_dict(error: AssayError) -> dict[str, Any]:
-    """What stands in a line of results for a question that failed."""
-    return {"error": {"type": type(error).__name__, "message": str(error)}}
+async def each(lines: Iterable[Line], work: Callable[[Line], Awaitable[dict[str, Any]]]) -> bool:
+    """Print a line of results for each question; whether all went well.
+
+    One that fails does not end the batch: its line holds the error.
+    """
+    well = True
+    for line in lines:
+        try:
+            result = await work(line)
+        except AssayError as error:
+            result = {"error": {"type": type(error).__name__, "message": str(error)}}
+            well = False
+        emit({"id": line.id} | result)
+    return well
 
 
 def _line(text: str, place: str, number: int) -> Line:

@@ -42,8 +42,7 @@ def search(
     """Search the documents."""
     import anyio
 
-    from assay.cli.batch import Line, failure_as_dict, read_batch
-    from assay.errors import AssayError
+    from assay.cli.batch import Line, each, read_batch
     from assay.releases.build import open_application
     from assay.releases.project import Project
 
@@ -59,21 +58,13 @@ def search(
         chosen: Mode | None = mode.value if mode else None
         return await application.search(line.text, k=k, mode=chosen, groups=readers, where=filters)
 
-    async def every() -> bool:
-        """Whether all lines of the batch were searched; a failing one does not end it."""
-        well = True
-        for line in lines:
-            try:
-                emit({"id": line.id} | as_dict(await one(line)))
-            except AssayError as error:
-                emit({"id": line.id} | failure_as_dict(error))
-                well = False
-        return well
+    async def told(line: Line) -> dict[str, Any]:
+        return as_dict(await one(line))
 
     async def run() -> bool:
         try:
             if batch:
-                return await every()
+                return await each(lines, told)
             found = await one(next(lines))
         finally:
             await application.close()

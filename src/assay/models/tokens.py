@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.errors import InputError, PluginError
-from assay.models.sayable import sayable
+from assay.sayable import sayable
 
 OPENAI = frozenset({"openai", "openai-chat", "openai-responses", "azure", "azure-responses"})
 

@@ -19,6 +19,7 @@ from assay.errors import (
     RateLimited,
     StoreError,
 )
+from assay.sayable import sayable
 from assay.serving.schemas import ErrorBody, ErrorResponse
 
 CALLER, SERVER = "invalid_request_error", "server_error"
@@ -76,13 +77,12 @@ def response(error: Refused) -> JSONResponse:
 
 def error_json(body: ErrorBody) -> dict[str, object]:
     """An error as JSON, of bounded length and without lone surrogates, which UTF-8 cannot say."""
-    safe = {name: _sayable(value) for name, value in body.model_dump().items() if value is not None}
+    safe = {name: _short(value) for name, value in body.model_dump().items() if value is not None}
     return ErrorResponse(error=body.model_copy(update=safe)).model_dump()
 
 
-def _sayable(value: str) -> str:
-    cut = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
-    return cut.encode("utf-8", "replace").decode()
+def _short(value: str) -> str:
+    return sayable(value if len(value) <= LONGEST else f"{value[:LONGEST]}…")
 
 
 def install(app: FastAPI) -> None:

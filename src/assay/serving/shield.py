@@ -9,6 +9,7 @@ import traceback
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assay.sayable import sayable
 from assay.serving.errors import bug, response
 
 REQUEST_ID = "x-request-id"
@@ -52,6 +53,6 @@ def report(error: Exception, where: str) -> None:
     log = logging.getLogger("assay.serving")
     frame = next(reversed(traceback.extract_tb(error.__traceback__)), None)
     place = f" at {frame.filename}:{frame.lineno}" if frame else ""
-    said = " ".join(str(error).split())[:500].encode("utf-8", "replace").decode()
+    said = sayable(" ".join(str(error).split())[:500])
     log.error("internal error: %s: %s%s, serving %s", type(error).__name__, said, place, ascii(where)[1:-1])
     log.debug("its stack", exc_info=error)

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 
 from assay.documents import Chunk
 from assay.errors import InputError, NotFound, StoreError
+from assay.sayable import sayable
 from assay.stores.changes import check_changes, check_query
 from assay.stores.chunk_codec import decoded, encoded
 from assay.stores.index import Change, Dense, Entry, Hit, Inventory, Lexical, Listing, Scope
@@ -369,10 +370,10 @@ def _rows(entries: Sequence[Entry], dimensions: int) -> pa.Table:
             "label": label,
             "access": access_terms_of(chunk),
             "metadata": metadata_terms_of(chunk),
-            "title": _unicode(chunk.title),
-            "headings": _unicode("\n".join(h for h in chunk.headings if h != chunk.title)),
-            "place": _unicode(place_words(chunk.document)),
-            "body": _unicode(chunk.text),
+            "title": sayable(chunk.title),
+            "headings": sayable("\n".join(h for h in chunk.headings if h != chunk.title)),
+            "place": sayable(place_words(chunk.document)),
+            "body": sayable(chunk.text),
         }
         for name, value in row.items():
             columns[name].append(value)
@@ -415,9 +416,5 @@ def _anywhere(words: str) -> MultiMatchQuery:
 
 def _words(text: str) -> list[str]:
     """The distinct words of a text, as the index's own tokenizer would split it; no query language."""
-    found = dict.fromkeys(word.lower() for word in _WORD.findall(_unicode(text)))
+    found = dict.fromkeys(word.lower() for word in _WORD.findall(sayable(text)))
     return [word for word in found if len(word.encode()) <= LONGEST_WORD]
-
-
-def _unicode(text: str) -> str:
-    return text if is_unicode(text) else text.encode("utf-8", "replace").decode()

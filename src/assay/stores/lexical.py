@@ -13,11 +13,11 @@ import tantivy
 from tantivy import Filter, Occur, Query, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from assay.documents import Chunk
+from assay.sayable import sayable
 from assay.stores.index import Scope
 from assay.stores.scoping import (
     access_terms_of,
     group_terms,
-    is_unicode,
     metadata_terms_of,
     term,
     where_terms,
@@ -77,10 +77,10 @@ def entry(row: int, chunk: Chunk) -> tantivy.Document:
         document=term(chunk.document),
         access=access_terms_of(chunk),
         metadata=metadata_terms_of(chunk),
-        title=_unicode(chunk.title),
-        headings=[_unicode(heading) for heading in chunk.headings if heading != chunk.title],
-        body=_unicode(chunk.text),
-        place=_unicode(place_words(chunk.document)),
+        title=sayable(chunk.title),
+        headings=[sayable(heading) for heading in chunk.headings if heading != chunk.title],
+        body=sayable(chunk.text),
+        place=sayable(place_words(chunk.document)),
     )
     document.add_unsigned("row", row)  # a keyword would make it a signed one, which the field refuses
     return document
@@ -93,7 +93,7 @@ def place_words(document: str) -> str:
 
 def words(analysis: TextAnalyzer, text: str) -> list[str]:
     """The distinct terms of a text in order of their first occurrence; no character has a meaning."""
-    return list(dict.fromkeys(analysis.analyze(_unicode(text[:_ANALYSED_CHARACTERS]))))
+    return list(dict.fromkeys(analysis.analyze(sayable(text[:_ANALYSED_CHARACTERS]))))
 
 
 def question_query(searcher: tantivy.Searcher, schema: tantivy.Schema, terms: Sequence[str]) -> Query | None:
@@ -140,7 +140,3 @@ def _in_some_field(schema: tantivy.Schema, term: str) -> Query:
 
 def _frequencies(searcher: tantivy.Searcher, term: str) -> list[int]:
     return [searcher.doc_freq(field, term) for field in WEIGHTS]
-
-
-def _unicode(text: str) -> str:
-    return text if is_unicode(text) else text.encode("utf-8", "replace").decode()

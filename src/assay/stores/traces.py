@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from assay.errors import InputError, NotFound
+from assay.sayable import sayable
 from assay.stores.database import Database, by_prefix, insert_missing, schema
 from assay.traces import ABSTAINED, COST, ERROR, QUESTION, RELEASE, Attribute, Span, Trace
 
@@ -231,4 +232,4 @@ def _text(value: object) -> str | None:
 
 def _clean(text: str | None) -> str | None:
     """What a text column of both databases takes: no lone surrogates, no NUL."""
-    return None if text is None else text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return None if text is None else sayable(text).replace("\0", "\ufffd")

@@ -36,6 +36,7 @@ from opentelemetry.trace import Span as OpenTelemetrySpan
 
 from assay import __version__
 from assay.errors import AssayError, Cancelled
+from assay.sayable import sayable
 from assay.traces import ERROR, Attribute
 from assay.tracing.redaction import admits, error_text, error_type
 
@@ -82,7 +83,7 @@ class OpenSpan:
         if self.closed:
             return
         self._span.set_attribute(ERROR, error_type(error))
-        self._span.set_status(Status(StatusCode.ERROR, _clean(error_text(error, content=self._content))))
+        self._span.set_status(Status(StatusCode.ERROR, sayable(error_text(error, content=self._content))))
         if self._content and not isinstance(error, AssayError):
             self._span.record_exception(error)  # a bug: its stack is wanted
 
@@ -200,13 +201,8 @@ def _remote(header: str | None) -> SpanContext | None:
 
 def _recordable(value: Attribute) -> Attribute:
     if isinstance(value, str):
-        return _clean(value)
+        return sayable(value)
     if isinstance(value, bool | int | float):
         return value
     texts = [item for item in value if isinstance(item, str)]
-    return [_clean(text) for text in texts] if len(texts) == len(value) else value
-
-
-def _clean(text: str) -> str:
-    """Without lone surrogates, which neither the store nor a collector takes."""
-    return text.encode("utf-8", "replace").decode()
+    return [sayable(text) for text in texts] if len(texts) == len(value) else value

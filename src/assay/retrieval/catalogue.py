@@ -44,15 +44,18 @@ class Catalogue:
         )
 
     def frequencies(self, index: Index, words: Iterable[str], groups: frozenset[str]) -> tuple[int, dict[str, int]]:
-        """``index.frequencies`` for what ``groups`` may see; each word is counted once. Raises StoreError."""
-        known = self.counted.get(groups)
-        wanted = sorted(set(words) if known is None else set(words).difference(known[1]))
-        if known is None or wanted:
-            population, held = index.frequencies(wanted, Scope(groups))
-            known = (population, {**(known[1] if known else {}), **held})
-            if len(self.counted) < COUNTED_READERS and len(known[1]) < COUNTED_WORDS:
-                self.counted[groups] = known
-        return known
+        """``index.frequencies`` of ``words`` for what ``groups`` may see; each is counted once. Raises StoreError."""
+        asked = list(words)
+        population, counts = self.counted.get(groups, (None, {}))
+        fresh: dict[str, int] = {}
+        missing = [word for word in asked if word not in counts]
+        if missing or population is None:
+            population, fresh = index.frequencies(missing, Scope(groups))
+            if groups in self.counted or len(self.counted) < COUNTED_READERS:
+                counts = self.counted.setdefault(groups, (population, {}))[1]
+                if len(counts) + len(fresh) <= COUNTED_WORDS:
+                    counts.update(fresh)
+        return population, {word: fresh[word] if word in fresh else counts[word] for word in asked}
 
 
 class Catalogued:

@@ -100,7 +100,10 @@ class EmbeddedIndex:
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         def read() -> NDArray[np.float32]:
             with self._latest(self._matrix) as (view, snapshot):
-                rows = view.rows_by_id(ids)
+                rows = self._chunks.rows(ids)
+                alive = snapshot.alive_among(np.fromiter(rows.values(), np.int64, len(rows)))
+                if len(rows) < len(ids) or not alive.all():
+                    rows = view.rows_by_id(ids)
                 for id in ids:
                     if id not in rows:
                         raise NotFound(f"{self._directory}: no chunk {id!r}")
@@ -188,9 +191,12 @@ class EmbeddedIndex:
     def _hits(self, view: View, found: Sequence[tuple[int, float]], k: int) -> list[Hit]:
         """The first ``k`` by score, then by chunk id, of hits that hold all ties of the k-th."""
         rows = [row for row, _ in found]
-        ids = {row: chunk.id for row, chunk in self._chunks.known(rows).items()}
-        if len(ids) < len(rows):
-            ids |= view.ids([row for row in rows if row not in ids])
+        chunks = self._chunks.known(rows)
+        if len(chunks) == len(rows):
+            known = sorted((-score, chunks[row].id, row) for row, score in found)
+            return [Hit(chunks[row], -negated) for negated, _, row in known[:k]]
+        ids = {row: chunk.id for row, chunk in chunks.items()}
+        ids |= view.ids([row for row in rows if row not in ids])
         if len(ids) < len(rows):
             raise DamagedIndex("holds rows that the table does not")
         first = sorted((-score, ids[row], row) for row, score in found)[:k]

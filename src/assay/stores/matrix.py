@@ -57,6 +57,13 @@ class Snapshot:
         found[~in_base] = self.tail.vectors[positions[~in_base] - split]
         return found
 
+    def alive_among(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these row numbers this state holds, shape (n,)."""
+        if not len(self.numbers):
+            return np.zeros(len(rows), np.bool_)
+        positions = np.minimum(np.searchsorted(self.numbers, rows), len(self.numbers) - 1)
+        return np.asarray((self.numbers[positions] == rows) & self.alive[positions])
+
     def vectors_of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of these row numbers, shape (n, d). Raises DamagedIndex for one that is not here."""
         positions = np.searchsorted(self.numbers, rows)

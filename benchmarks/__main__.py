@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chunking, cold, machine, retrieval, speed
+from benchmarks import chunking, cold, depths, machine, retrieval, speed
 from benchmarks.options import ROOT, Options
 from benchmarks.tables import table
 
@@ -58,6 +58,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "answering": answering,
     "cold": cold.run,
     "speed": speed.run,
+    "depths": depths.run,
 }
 
 

@@ -26,10 +26,10 @@ from assay.answering.calibration import Calibration, ScoredCase, calibrate, poin
 from assay.answering.events import Answer, Question, Sentence
 from assay.answering.extractive import ExtractiveWriter
 from assay.answering.reading import Reader
-from assay.answering.segments import Segment, segment
-from assay.answering.support import THRESHOLD as BAR
-from assay.answering.support import ground, support
-from assay.answering.terms import Frequencies, count, stem, terms
+from assay.language.segments import Segment, segment
+from assay.language.support import THRESHOLD as BAR
+from assay.language.support import ground, support
+from assay.language.terms import Frequencies, count, stem, terms
 from assay.documents import Chunk, Scalar
 from assay.models.embedding import Matrix
 from assay.models.minilm import MiniLM

@@ -125,7 +125,7 @@ def main() -> None:
     anyio.run(model.embed, ["warm up"], "query")
     baseline = _peak_rss_mb()
     with tempfile.TemporaryDirectory(prefix="assay-", dir=args.work) as folder:
-        settings = f"[retrieval]\ncandidates = {args.candidates}" if args.candidates else ""
+        settings = _settings(args)
         opened = project(args.corpus, Path(folder), settings=settings)
         first = _ingest(opened, embedder)
         peak_after_ingest = _peak_rss_mb()
@@ -156,6 +156,16 @@ def main() -> None:
         "peak_rss_mb": peak,
     }
     print(json.dumps(report | extra | alone))
+
+
+def _settings(args: argparse.Namespace) -> str:
+    """What differs from the product's own recipe, as lines of the application's file."""
+    lines = ["[retrieval]"]
+    if args.candidates:
+        lines.append(f"candidates = {args.candidates}")
+    if args.no_links:
+        lines.append("linked = false")
+    return "\n".join(lines)
 
 
 def _ingest(opened: Project, embedder: Timed) -> Ingested:
@@ -255,6 +265,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--vectors", type=Path, help="float32 .npy, a row per passage: embed only the queries")
     parser.add_argument("--k", type=int, default=10, help="passages wanted per query")
     parser.add_argument("--candidates", type=int, help="chunks per retriever before fusion [default: the product's]")
+    parser.add_argument("--no-links", action="store_true", help="do not follow names from one passage to another")
     parser.add_argument("--repeat", type=int, default=1, help="timed runs of every query")
     parser.add_argument("--no-reingest", action="store_true", help="leave the second ingestion out")
     parser.add_argument("--alone", action="store_true", help="time the embedder by itself on the same texts too")

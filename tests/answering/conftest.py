@@ -14,8 +14,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from assay.answering.context import Context, assemble
 from assay.answering.reading import Reader, Reading
-from assay.answering.terms import stem
 from assay.documents import PUBLIC, Chunk, Scalar
+from assay.language.terms import stem
 from assay.models.token_vectors import TokenVectors
 from assay.retrieval.found import Candidate, Found
 from assay.stores.index import Scope

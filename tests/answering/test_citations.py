@@ -11,9 +11,9 @@ from assay.answering.citations import Checker, Unsupported
 from assay.answering.events import Sentence
 from assay.answering.framing import frames
 from assay.answering.reading import Reading
-from assay.answering.refusals import refuses
-from assay.answering.segments import Unit
 from assay.answering.verification import Verifier
+from assay.language.refusals import refuses
+from assay.language.segments import Unit
 
 UPLOADS = "Intro words here. Uploads are limited to 10 MB for every user. Larger files are refused with an error."
 KEYS = "Keys expire after a year.\n\n```sh\nassay keys rotate --all\n```\n\nA warning is mailed one week ahead."

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assay.answering.markers import mask, read
 from assay.answering.pieces import LONGEST, LONGEST_CODE, Piece, Splitter
-from assay.answering.segments import Unit
+from assay.language.segments import Unit
 
 DRAFT = st.text(st.sampled_from("aB1 .!?\n\t|#-*`~[](),。【】'\"é:"), max_size=120) | st.lists(
     st.sampled_from(

@@ -7,8 +7,8 @@ import pytest
 from assay.answering.context import assemble
 from assay.answering.events import Turn
 from assay.answering.prompt import DEFAULT, load_prompt, neutral, render
-from assay.answering.refusals import refuses
 from assay.errors import ConfigError
+from assay.language.refusals import refuses
 from assay.messages import Assistant, Message, System, User
 
 

@@ -13,7 +13,7 @@ from assay.answering.context import Passage
 from assay.answering.events import Abstained
 from assay.answering.evidence import Evidence, Statement, Wanted, wanted
 from assay.answering.reading import Reading
-from assay.answering.terms import ASKING, STOPWORDS, Weights, numbers, stem, terms, words
+from assay.language.terms import ASKING, STOPWORDS, Weights, numbers, stem, terms, words
 
 THRESHOLD = 0.45
 """Fitted on clapnq for one passage a question; fit it to an application with ``calibrate``."""

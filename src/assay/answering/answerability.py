@@ -19,7 +19,7 @@ import numpy as np
 
 from assay.answering.context import Passage
 from assay.answering.evidence import Evidence, Vectors
-from assay.answering.terms import Weights, coverage, terms
+from assay.language.terms import Weights, coverage, terms
 from assay.models.embedding import Matrix
 
 _PASSAGE, _SENTENCE, _LEAST, _BEYOND, _INTERCEPT = 4.44, 4.52, 1.53, 1.65, -6.20

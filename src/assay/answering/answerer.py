@@ -16,11 +16,11 @@ from assay.answering.context import Context, assemble
 from assay.answering.events import Abstained, Answer, AnswerEvent, Failed, Question, Sentence
 from assay.answering.followup import standalone
 from assay.answering.reading import Reader, Reading
-from assay.answering.support import THRESHOLD
 from assay.answering.verification import Verifier
 from assay.answering.writer import Asked, Writer, Written
 from assay.documents import Citation, Scalar
 from assay.errors import AssayError, InputError, ModelError
+from assay.language.support import THRESHOLD
 from assay.models.chat import TextDelta, Usage
 from assay.models.fallback import together
 from assay.retrieval.found import Found

@@ -22,11 +22,11 @@ from assay.answering.events import Sentence
 from assay.answering.framing import frames
 from assay.answering.markers import Marked, read
 from assay.answering.pieces import Piece, Splitter
-from assay.answering.refusals import refuses
-from assay.answering.segments import Unit
 from assay.answering.spans import Check, Outcome
 from assay.answering.verification import Supported, Verdict, Verifier
 from assay.documents import Citation
+from assay.language.refusals import refuses
+from assay.language.segments import Unit
 
 Unsupported: TypeAlias = Literal["withhold", "mark"]
 

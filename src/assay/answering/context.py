@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from assay.answering.duplicates import Fingerprint, contains, fingerprint, nearly_equal
-from assay.answering.segments import segment
 from assay.documents import Chunk
+from assay.language.segments import segment
 from assay.retrieval.found import Candidate
 
 Count: TypeAlias = Callable[[str], int]

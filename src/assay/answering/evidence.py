@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.answering.context import Passage
-from assay.answering.segments import Segment, Unit, segment
-from assay.answering.terms import Weights, asked, coverage, names, numbers, terms
+from assay.language.segments import Segment, Unit, segment
+from assay.language.terms import Weights, asked, coverage, names, numbers, terms
 from assay.models.token_vectors import TokenVectors
 
 Vectors: TypeAlias = NDArray[np.float32]

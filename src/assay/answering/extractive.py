@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, Callable
 from assay.answering.events import Question
 from assay.answering.evidence import MAX_SENTENCES, MIN_PROBABILITY, Statement, choose
 from assay.answering.reading import Reading
-from assay.answering.segments import Unit
 from assay.answering.writer import WriterEvent, Written
+from assay.language.segments import Unit
 from assay.models.chat import TextDelta, Usage
 
 IDENTITY = "extractive"

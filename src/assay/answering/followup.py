@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from assay.answering.events import Question
-from assay.answering.terms import asked, terms
+from assay.language.terms import asked, terms
 
 _LEANING = re.compile(
     r"\b(?:it|its|they|them|their|theirs|this|that|these|those|he|him|his|she|her|hers|there|one|ones|former|latter"

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from assay.answering.segments import Unit
-from assay.answering.terms import numbers, stem, terms
+from assay.language.segments import Unit
+from assay.language.terms import numbers, stem, terms
 
 _TABLE_HEAD = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\||$)", re.MULTILINE)
 _NEGATION = re.compile(r"\b(?:not|no|never|none|without|cannot|nor|neither|unable|yes)\b|n['’]t\b", re.IGNORECASE)

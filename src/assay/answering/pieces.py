@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assay.answering.markers import Masked, mask, unclosed
-from assay.answering.segments import Segment, Unit, segment
+from assay.language.segments import Segment, Unit, segment
 
 _ENDING = re.compile(r"[.!?…\n。！？｡।॥؟۔።։]")
 _SPACELESS = frozenset("。！？｡।॥؟۔።։")

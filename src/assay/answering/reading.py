@@ -13,9 +13,9 @@ import numpy as np
 from assay.answering.answerability import Answerability, answerability
 from assay.answering.context import Context
 from assay.answering.evidence import Evidence, statements, weigh_evidence
-from assay.answering.terms import Frequencies, Weights, stem, words
 from assay.documents import PUBLIC
 from assay.errors import NotFound
+from assay.language.terms import Frequencies, Weights, stem, words
 from assay.models.embedding import Matrix
 from assay.models.token_vectors import TokenEmbedder
 from assay.stores.index import Scope

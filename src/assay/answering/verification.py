@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from assay.answering.context import Passage
 from assay.answering.reading import Reading
-from assay.answering.segments import Unit, segment
-from assay.answering.support import THRESHOLD, Ground, ground, support
-from assay.answering.terms import terms
+from assay.language.segments import Unit, segment
+from assay.language.support import THRESHOLD, Ground, ground, support
+from assay.language.terms import terms
 
 
 @dataclass(frozen=True, slots=True)

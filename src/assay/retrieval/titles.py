@@ -59,16 +59,17 @@ class Titles:
     def named_in(self, text: str) -> list[Form]:
         """The distinct titles that a text names, in order."""
         found: dict[Form, None] = {}
-        tokens, at = words(text), 0
-        while at < len(tokens):
-            form = self._at(tokens, at)
-            if form is not None:
-                found[form] = None
-            at += len(form) if form else 1
+        tokens, free = words(text), 0
+        for at, token in enumerate(tokens):
+            if at >= free and token in self._lengths:
+                form = self._at(tokens, at)
+                if form is not None:
+                    found[form] = None
+                    free = at + len(form)
         return list(found)
 
     def _at(self, tokens: Form, at: int) -> Form | None:
-        for length in self._lengths.get(tokens[at], ()):
+        for length in self._lengths[tokens[at]]:
             form = tokens[at : at + length]
             if len(form) == length and form in self._documents:
                 return form

@@ -180,8 +180,7 @@ class EmbeddedIndex:
 
     def _dense(self, query: Dense) -> list[Hit]:
         with self._latest(self._matrix) as (view, snapshot):
-            mask = snapshot.mask(view, query.scope)
-            return self._hits(view, snapshot.nearest(query.vector, query.k, mask), query.k)
+            return self._hits(view, snapshot.nearest(view, query), query.k)
 
     def _best(self, query: Lexical) -> list[Hit]:
         with self._latest(self._lexical) as (view, snapshot):

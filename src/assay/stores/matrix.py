@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from assay.stores.chunk_view import Rows, Stamp, View
 from assay.stores.damage import DamagedIndex
-from assay.stores.index import Scope, Vector
+from assay.stores.index import Dense, Scope, Vector
 from assay.stores.lock import exclusive
 from assay.stores.matrix_file import read_matrix, write_matrix
 from assay.stores.scoping import where_terms
@@ -66,14 +66,17 @@ class Snapshot:
 
     def vectors_of(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of these row numbers, shape (n, d). Raises DamagedIndex for one that is not here."""
+        return self.vectors_at(self._positions(rows))
+
+    def _positions(self, rows: NDArray[np.int64]) -> NDArray[np.intp]:
         positions = np.searchsorted(self.numbers, rows)
         if len(rows) and (positions.max() >= len(self.numbers) or not np.array_equal(self.numbers[positions], rows)):
             raise DamagedIndex("lacks rows that the table has")
-        return self.vectors_at(positions)
+        return positions
 
     def mask(self, view: View, scope: Scope) -> NDArray[np.bool_]:
-        """Which positions the scope admits. ``view`` must be of this snapshot's state."""
-        key = (scope.groups, tuple(where_terms(scope)), scope.documents)
+        """Which positions the scope admits, its documents not looked at. ``view`` must be of this state."""
+        key = (scope.groups, tuple(where_terms(scope)))
         with self._lock:
             if key in self._masks:
                 self._masks.move_to_end(key)
@@ -93,35 +96,43 @@ class Snapshot:
             admitted = np.zeros(largest + 1, np.bool_)
             admitted[labels] = True
             mask &= admitted[self._labels]
-        if scope.documents is not None:
-            mask &= np.isin(self.numbers, view.rows_of(scope.documents), assume_unique=True)
         return mask
 
-    def nearest(self, vector: Vector, k: int, mask: NDArray[np.bool_]) -> list[tuple[int, float]]:
-        """Row numbers and cosines of the best ``k`` positions in ``mask`` and of all that equal the k-th.
+    def nearest(self, view: View, query: Dense) -> list[tuple[int, float]]:
+        """Row numbers and cosines of the best ``k`` admitted rows and of all that equal the k-th.
 
         The scan is in float32; whatever may belong to the best within its rounding error is
         computed again in float64, row by row, so that a score depends on the two vectors alone
-        and not on where a row stands.
+        and not on where a row stands. ``view`` must be of this snapshot's state. Raises DamagedIndex.
         """
-        admitted = int(np.count_nonzero(mask))
-        if admitted == 0 or k <= 0:
-            return []
-        query = np.ascontiguousarray(vector, np.float32)
-        if admitted * _GATHER < len(mask):
-            positions = np.flatnonzero(mask)
-            scores = _cosines(self.vectors_at(positions), query)
+        mask = self.mask(view, query.scope)
+        vector = np.ascontiguousarray(query.vector, np.float32)
+        few = self._few(view, query.scope, mask)
+        if few is not None:
+            positions, scores = few, _cosines(self.vectors_at(few), vector)
         else:
             positions = np.arange(len(mask))
-            scores = np.concatenate([_cosines(self.base.vectors, query), _cosines(self.tail.vectors, query)])
+            scores = np.concatenate([_cosines(self.base.vectors, vector), _cosines(self.tail.vectors, vector)])
             scores[~mask] = -np.inf
-        if k < admitted:
-            kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+        admitted = int(np.count_nonzero(scores > -np.inf))
+        if admitted == 0 or query.k <= 0:
+            return []
+        if query.k < admitted:
+            kth = np.partition(scores, len(scores) - query.k)[len(scores) - query.k]
             # Twice the bound d·u on the error of a float32 dot product of unit vectors, u = 2⁻²⁴.
-            positions = positions[scores >= kth - len(query) * 2.0**-23]
+            positions = positions[scores >= kth - len(vector) * 2.0**-23]
         else:
             positions = positions[scores > -np.inf]
-        return self._rescored(query, positions, min(k, admitted))
+        return self._rescored(vector, positions, min(query.k, admitted))
+
+    def _few(self, view: View, scope: Scope, mask: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+        """The admitted positions where they are too few for a scan of all rows, else None."""
+        if scope.documents is None:
+            few = np.flatnonzero(mask) if np.count_nonzero(mask) * _GATHER < len(mask) else None
+        else:
+            positions = self._positions(view.rows_of(scope.documents))
+            few = positions[mask[positions]]
+        return few
 
     def _rescored(self, query: Vector, positions: NDArray[np.intp], k: int) -> list[tuple[int, float]]:
         scores = np.empty(len(positions), np.float64)

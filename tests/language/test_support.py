@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from assay.answering.support import THRESHOLD, ground, support
-from assay.answering.terms import asked, count, coverage, names, numbers, terms
+from assay.language.support import THRESHOLD, ground, support
+from assay.language.terms import asked, count, coverage, names, numbers, terms
 
 EVIDENCE = (
     "Uploads are limited to 10 MB for every user. Larger files are refused with an error. "

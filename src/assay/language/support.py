@@ -20,8 +20,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
 
-from assay.answering.segments import Segment, segment
-from assay.answering.terms import Weights, numbers, stem, terms
+from assay.language.segments import Segment, segment
+from assay.language.terms import Weights, numbers, stem, terms
 
 # Logistic coefficients on raw features; fitted on RAGTruth, with sentences against foreign sources.
 _CONTAINED, _CLAUSE, _NUMBERS, _OPPOSED, _INTERCEPT = 5.25, 0.91, -0.54, -1.12, -0.36

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.answering.segments import Unit, segment
+from assay.language.segments import Unit, segment
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from assay.answering.abstention import Gate, conflict, underspecified
-from assay.answering.events import Question, Turn
+from assay.answering.events import Question
 from assay.answering.extractive import ExtractiveWriter
 from assay.answering.followup import standalone
 from assay.answering.writer import Written
+from assay.messages import Turn
 from assay.models.chat import TextDelta
 
 pytestmark = pytest.mark.anyio

@@ -15,14 +15,14 @@ from assay.answering.abstention import Gate
 from assay.answering.answerer import LONGEST_QUESTION, Answerer, Recipe
 from assay.answering.attribution import Known, attribute
 from assay.answering.context import Context, assemble
-from assay.answering.events import Answer, AnswerEvent, Failed, Question, Sentence, Turn
+from assay.answering.events import Answer, AnswerEvent, Failed, Question, Sentence
 from assay.answering.extractive import ExtractiveWriter
 from assay.answering.prompt import DEFAULT, load_prompt
 from assay.answering.prompted import PromptedWriter, last_turns
 from assay.answering.reading import Reader
 from assay.answering.writer import Writer
 from assay.errors import InputError, ModelTimeout, NotFound, StoreError, StreamBroken
-from assay.messages import User
+from assay.messages import Turn, User
 from assay.models.chat import ChatEvent, Request, TextDelta, Usage
 from assay.testing.chat_model import Scripted, ScriptedModel
 

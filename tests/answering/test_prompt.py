@@ -5,11 +5,10 @@ from types import SimpleNamespace
 import pytest
 
 from assay.answering.context import assemble
-from assay.answering.events import Turn
 from assay.answering.prompt import DEFAULT, load_prompt, neutral, render
 from assay.errors import ConfigError
 from assay.language.refusals import refuses
-from assay.messages import Assistant, Message, System, User
+from assay.messages import Assistant, Message, System, Turn, User
 
 
 def user(messages: tuple[Message, ...]) -> str:

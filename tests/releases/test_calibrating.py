@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from assay.answering.calibration import Calibration, ScoredCase, calibrate
-from assay.answering.events import Turn
 from assay.errors import InputError
+from assay.messages import Turn
 from assay.releases.calibrating import _history, keep, read_cases
 from assay.releases.project import Project
 

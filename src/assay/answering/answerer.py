@@ -65,6 +65,8 @@ class _Progress:
     supported: bool = False
     written: Written | None = None
     failures: list[ModelError] = field(default_factory=list)
+    found: Found | None = None
+    context: Context | None = None
 
     def show(self, sentence: Sentence) -> Sentence:
         if self.first is None:
@@ -146,12 +148,14 @@ class Answerer:
                 query, k=self._recipe.keep, groups=question.groups, where=question.where
             )
             span.update(spans.found_attributes(found))
+        progress.found = found
         return found
 
     def _assemble(self, found: Found, progress: _Progress) -> Context:
         with self._recorder.span(spans.ASSEMBLE, {traces.STAGE: spans.ASSEMBLE}, parent=progress.span) as span:
             context = assemble(found.hits, budget=self._recipe.context_tokens, count=self._writers[0].count)
             span.update(spans.context_attributes(context))
+        progress.context = context
         return context
 
     async def _judge(self, query: str, context: Context, progress: _Progress) -> tuple[Reading, Judgement]:
@@ -232,6 +236,8 @@ class Answerer:
             milliseconds=(now - progress.began) * 1e3,
             first_token_milliseconds=((progress.first or now) - progress.began) * 1e3,
             failures=tuple(progress.failures),
+            found=progress.found,
+            context=progress.context,
         )
         progress.span.update(
             {

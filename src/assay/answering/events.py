@@ -6,20 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from assay.answering.context import Context
 from assay.documents import PUBLIC, Citation, Scalar
 from assay.errors import AssayError, ModelError
+from assay.messages import Turn
 from assay.models.chat import Usage
+from assay.retrieval.found import Found
 
 Reason: TypeAlias = Literal["not_in_corpus", "unsupported", "conflicting", "underspecified", "over_budget"]
 """Why nothing was answered. Lack of permission is ``not_in_corpus``: it must look like absence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """An earlier turn of the conversation."""
-
-    role: Literal["user", "assistant"]
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,8 @@ class Answer:
     ``confidence`` is the probability that the evidence answers the question; ``cost`` in US
     dollars, None where a price is unknown; ``milliseconds`` from question to end and
     ``first_token_milliseconds`` to the first thing shown. ``failures`` are those of the models
-    before ``model`` in the route, in order: a fallback must not pass unnoticed.
+    before ``model`` in the route, in order: a fallback must not pass unnoticed. ``found`` and ``context``
+    are what was searched and shown to the writer, None where the answer needed neither.
     """
 
     text: str
@@ -77,6 +73,8 @@ class Answer:
     milliseconds: float
     first_token_milliseconds: float
     failures: tuple[ModelError, ...] = ()
+    found: Found | None = None
+    context: Context | None = None
 
 
 @dataclass(frozen=True, slots=True)

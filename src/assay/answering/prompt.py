@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from assay.answering.context import Context, Passage
-from assay.answering.events import Turn
 from assay.errors import ConfigError
-from assay.messages import Assistant, Message, System, User
+from assay.messages import Assistant, Message, System, Turn, User
 
 DEFAULT = """\
 You answer questions for the users of {{app}}, from the numbered passages alone.

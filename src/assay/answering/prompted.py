@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from assay.answering.events import Question, Turn
+from assay.answering.events import Question
 from assay.answering.prompt import Prompt, render
 from assay.answering.reading import Reading
 from assay.answering.writer import Asked, WriterEvent, Written
 from assay.errors import StreamBroken
+from assay.messages import Turn
 from assay.models.chat import ChatModel, Finished, Request, TextDelta
 from assay.models.streams import closing
 

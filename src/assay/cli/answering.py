@@ -84,9 +84,10 @@ def chat(groups: Groups = "", where: Where = None, file: File = None) -> None:
     import anyio
     from anyio.from_thread import start_blocking_portal
 
-    from assay.answering.events import Question, Turn
+    from assay.answering.events import Question
     from assay.cli.conversation import show_answer
     from assay.errors import AssayError
+    from assay.messages import Turn
     from assay.releases.build import open_application
     from assay.releases.project import Project
 

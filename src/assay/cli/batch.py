@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.answering.events import Question, Turn
+from assay.answering.events import Question
 from assay.cli.output import emit
 from assay.errors import AssayError, InputError
+from assay.messages import Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from assay.answering.calibration import Calibration, ErrorTarget, ScoredCase, calibrate
-from assay.answering.events import Answer, Failed, Question, Turn
+from assay.answering.events import Answer, Failed, Question
 from assay.errors import InputError
+from assay.messages import Turn
 from assay.releases.application import Application
 from assay.releases.build import open_application
 from assay.releases.locator import locate

@@ -1,0 +1,105 @@
+"""The port of a scorer: a sample in, a score or the reason why there is none out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias
+
+from assay.evaluation.samples import Failed, Sample
+from assay.scores import Score, Scored, Unscored
+
+Kind: TypeAlias = Literal["share", "milliseconds", "dollars", "count"]
+"""What a value means: a share from 0 to 1, or a quantity with a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number that a scorer gives. ``judged`` marks what a model estimates and people could correct,
+    ``of_failures`` what can be said of an answer that failed too."""
+
+    name: str
+    kind: Kind = "share"
+    higher_is_better: bool = True
+    judged: bool = False
+    of_failures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What scoring cost: model calls made, tokens, US dollars (None where a price is unknown);
+    ``reused`` verdicts were known already."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = 0.0
+    reused: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        known = self.cost is not None and other.cost is not None
+        return Spent(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            (self.cost or 0.0) + (other.cost or 0.0) if known else None,
+            self.reused + other.reused,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A score with what explains it; ``detail`` is JSON-like and named in the scorer's docstring."""
+
+    score: Score
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    spent: Spent = field(default_factory=Spent)
+
+
+class Scorer(Protocol):
+    """Scores samples by one definition.
+
+    ``name`` is what a file calls it; ``identity`` changes with everything that can change a score
+    (version of the definition, judge, prompts, coefficients), since scores are kept under it.
+    ``score`` gives one Measured for each of ``metrics``, by name. It may raise: ``measure`` makes a
+    value of that.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]: ...
+
+    async def score(self, sample: Sample) -> Mapping[str, Measured]: ...
+
+
+async def measure(scorer: Scorer, sample: Sample) -> dict[str, Measured]:
+    """A Measured for every metric of the scorer, whatever happens inside it but cancellation.
+
+    A failed answer and a crash of the scorer are Unscored, and so is a metric that the scorer leaves out
+    or whose value is not finite.
+    """
+    if isinstance(sample.outcome, Failed) and not any(metric.of_failures for metric in scorer.metrics):
+        return _none(scorer, f"the answer failed: {sample.outcome.kind}")
+    try:
+        found = await scorer.score(sample)
+    except Exception as error:
+        return _none(scorer, f"the scorer raised {type(error).__name__}: {error}")
+    return {metric.name: _checked(found.get(metric.name)) for metric in scorer.metrics}
+
+
+def _none(scorer: Scorer, reason: str) -> dict[str, Measured]:
+    return {metric.name: Measured(Unscored(reason)) for metric in scorer.metrics}
+
+
+def _checked(found: Measured | None) -> Measured:
+    if found is None:
+        return Measured(Unscored("the scorer gave no value"))
+    score = found.score
+    if isinstance(score, Scored) and not -float("inf") < score.value < float("inf"):
+        return Measured(Unscored(f"the scorer gave {score.value}"), found.detail, found.spent)
+    return found

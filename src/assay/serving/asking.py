@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.answering.events import Question, Turn
+from assay.answering.events import Question
 from assay.answering.numbering import unmarked
 from assay.errors import InputError
+from assay.messages import Turn
 from assay.releases.application import Application
 from assay.serving.errors import CALLER, Refused
 from assay.serving.requests import AssistantMessage, ChatMessage, ChatRequest

@@ -35,6 +35,7 @@ def serve(
     """Serve /v1/chat/completions, /v1/models and /v1/search; documentation at /docs."""
     from assay.releases.build import open_application
     from assay.releases.project import Project
+    from assay.releases.snapshots import LIVE, keep
     from assay.serving.app import create_app
     from assay.serving.server import serve as run
 
@@ -43,7 +44,9 @@ def serve(
         raise InputError(f"--api-key-env: the environment variable {api_key_env} is not set")
     if host not in ("127.0.0.1", "localhost", "::1") and api_key is None:
         note(f"listening on {host} without --api-key-env: anyone who reaches the port can ask")
-    application = open_application(Project.load(file))
+    project = Project.load(file)
+    application = open_application(project)
+    keep(project, name=LIVE)
     if application.notice:
         note(application.notice)
     app = create_app(

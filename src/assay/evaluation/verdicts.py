@@ -93,8 +93,20 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """A guard with its verdict; ``effect`` is the difference or the ratio that it was decided by, None where
+    nothing could be compared."""
+
+    guard: Guard
+    verdict: Verdict
+    effect: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs, metric by metric, and the verdict over all guards. ``verdict`` is None without guards."""
+    """Two runs, metric by metric, and the verdict over all ``guards``. ``verdict`` is None without guards.
+
+    A metric with several guards shows the first in its ``Compared``."""
 
     subject: str
     baseline: str
@@ -103,3 +115,4 @@ class Comparison:
     metrics: Sequence[Compared]
     verdict: Verdict | None
     flips: Sequence[Flip]
+    guards: Sequence[Decided] = ()

@@ -1,8 +1,8 @@
 """The tables of ``assay.toml`` about limits, measurement, traffic and traces.
 
-``[evaluation]``, ``[rollout]`` and the cost and latency limits are *declared only* in this
-version: they are validated, so that a file written today is right tomorrow, and not yet
-enforced. ``limits.data`` and ``[tracing]`` are in force.
+``[rollout]`` and the cost and latency limits are *declared only* in this version: they are
+validated, so that a file written today is right tomorrow, and not yet enforced. ``limits.data``,
+``[evaluation]`` and ``[tracing]`` are in force.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from assay.releases.sections import Dollars, KeyMistake, Seconds, Section, Share, Texts, Url
+from assay.releases.sections import Count, Dollars, KeyMistake, Seconds, Section, Share, Texts, Url
 
 
 class Limits(Section):
@@ -42,10 +42,19 @@ class Bound(Section):
 
 
 class Evaluation(Section):
-    """Cases and scorers, and the gate that a release must pass. Declared only."""
+    """Cases and scorers, and the gate that a release must pass.
+
+    ``judge`` is "offline", a model's name, "panel:a,b,c" or "cascade:offline,NAME"; ``repeats`` how often each
+    case is asked; ``concurrency`` how many answers and judgements are under way at once, at most;
+    ``alpha`` the gate's chance to let a release pass that is worse by the bound.
+    """
 
     datasets: Texts = ()
-    scorers: Texts = ()
+    scorers: Texts = ("retrieval", "faithfulness", "relevance", "correctness", "citations", "abstention")
+    judge: Annotated[str, Field(min_length=1)] = "offline"
+    repeats: Count = 1
+    concurrency: Count = 8
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     gate: dict[str, Bound] = Field(default_factory=dict)
 
 

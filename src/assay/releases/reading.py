@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +22,23 @@ FILE_NAME = "assay.toml"
 _POSITION = re.compile(r"\s*\((?:at line (?P<line>\d+), column (?P<column>\d+)|at end of document)\)$")
 
 
+class NoFile(ConfigError):
+    """A file of the application is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApplicationFile:
     """A file that has been read: paths in ``manifest`` are relative to ``directory``.
 
-    ``prompt`` is the built-in one where the file names none.
+    ``prompt`` is the built-in one where the file names none. ``text`` and ``prompt_text`` are what was
+    read, for keeping.
     """
 
     path: Path
     manifest: Manifest
     prompt: Prompt
+    text: str = ""
+    prompt_text: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -49,29 +56,43 @@ def read(path: Path) -> ApplicationFile:
     and the nearest valid key.
     """
     path = path / FILE_NAME if path.is_dir() else path
-    text = read_text(path)
-    manifest, lines = parse(text, str(path))
-    mistakes = check(manifest, lines, path)
-    prompt: Prompt | None = None
+    return interpreted(read_text(path), path, str(path), read_text)
+
+
+def interpreted(text: str, path: Path, place: str, read_prompt_text: Callable[[Path], str]) -> ApplicationFile:
+    """The application's file at ``path`` as ``text`` says it is, which may not be what stands there now.
+
+    ``place`` is what messages call it; ``read_prompt_text`` gives the text of the prompt's file, by its path.
+    Raises ConfigError.
+    """
+    manifest, lines = parse(text, place)
+    mistakes = check(manifest, lines, Path(place))
     try:
-        prompt = read_prompt(manifest, lines, path)
+        prompt_text = _prompt_text(manifest, lines, path, place, read_prompt_text)
+        if prompt_text is None:
+            prompt = load_prompt(DEFAULT, "the built-in prompt")
+        else:
+            name = manifest.answer.prompt or ""
+            prompt = load_prompt(prompt_text, str(path.parent / name) if place == str(path) else f"{place}, {name}")
     except ConfigError as error:
-        mistakes.append(Mistake.of(error))
-    if prompt is None or mistakes:
+        raise ConfigErrors([*mistakes, Mistake.of(error)]) from error
+    if mistakes:
         raise ConfigErrors(mistakes)
-    return ApplicationFile(path=path, manifest=manifest, prompt=prompt)
+    return ApplicationFile(path, manifest, prompt, text, prompt_text)
 
 
-def read_prompt(manifest: Manifest, lines: Mapping[KeyPath, int], path: Path) -> Prompt:
-    """The prompt that the manifest at ``path`` names, or the built-in one. Raises ConfigError."""
+def _prompt_text(
+    manifest: Manifest, lines: Mapping[KeyPath, int], path: Path, place: str, read_file: Callable[[Path], str]
+) -> str | None:
+    """What the prompt's file holds, None where the manifest names none. Raises ConfigError."""
     name = manifest.answer.prompt
     if name is None:
-        return load_prompt(DEFAULT, "the built-in prompt")
-    place = path.parent / name
-    if not place.exists():
+        return None
+    try:
+        return read_file(path.parent / name)
+    except NoFile as error:
         line = nearest(lines, ("answer", "prompt"))
-        raise ConfigError(f"answer.prompt names {name}, but there is no such file", path=str(path), line=line)
-    return load_prompt(read_text(place), str(place))
+        raise ConfigError(f"answer.prompt names {name}, but there is no such file", path=place, line=line) from error
 
 
 def parse(text: str, path: str) -> tuple[Manifest, dict[KeyPath, int]]:
@@ -95,7 +116,7 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
     except FileNotFoundError:
         hint = f"; `assay init {path.parent} --from FOLDER` writes one" if path.name == FILE_NAME else ""
-        raise ConfigError(f"there is no such file{hint}", path=str(path)) from None
+        raise NoFile(f"there is no such file{hint}", path=str(path)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", path=str(path)) from error
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StateWriter:
-    """A store for spans that opens itself, and keeps the release that they name."""
+    """A store for spans that opens itself, and keeps the release that they name, with its files."""
 
     def __init__(self, project: Project) -> None:
         self._project, self._lock = project, threading.Lock()
@@ -39,6 +39,7 @@ class StateWriter:
         with self._lock:
             if self._traces is None:
                 from assay.releases.parts import database
+                from assay.releases.snapshots import Snapshots
                 from assay.releases.store import ReleaseStore
                 from assay.stores.blobs import BlobStore
                 from assay.stores.traces import TraceStore
@@ -46,5 +47,6 @@ class StateWriter:
                 if self._database is None:  # a failed attempt before this one may have opened it
                     self._database = database(self._project)
                 ReleaseStore(BlobStore(self._database)).keep(self._project.release)
+                Snapshots(self._database).keep(self._project)
                 self._traces = TraceStore(self._database)
             return self._traces

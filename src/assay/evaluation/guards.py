@@ -1,0 +1,38 @@
+"""Guards by name: what an application's gate says, as questions about metrics."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+from assay.errors import InputError
+from assay.evaluation.scoring import Metric
+from assay.evaluation.verdicts import Guard
+
+_QUANTILE = re.compile(r"(?P<metric>.+)_p(?P<percent>\d{2})\Z")
+
+
+def guards(bounds: Mapping[str, tuple[float | None, float | None]], metrics: Sequence[Metric]) -> list[Guard]:
+    """Guards from (margin, ratio) by name. A name is a metric's, or with ``_p95`` behind it its quantile.
+
+    Raises InputError for a name that no metric has, naming the nearest, and for a quantile with a margin.
+    """
+    known = {metric.name: metric for metric in metrics}
+    return [_guard(name, margin, ratio, known) for name, (margin, ratio) in bounds.items()]
+
+
+def _guard(name: str, margin: float | None, ratio: float | None, known: Mapping[str, Metric]) -> Guard:
+    if name in known:
+        return Guard(name, margin, ratio)
+    found = _QUANTILE.fullmatch(name)
+    if found and found["metric"] in known:
+        if ratio is None:
+            raise InputError(f"evaluation.gate.{name}: a quantile is guarded by a ratio: {{ ratio = 1.2 }}")
+        return Guard(found["metric"], None, ratio, int(found["percent"]) / 100)
+    near = difflib.get_close_matches(name, [*known, *(f"{metric}_p95" for metric in known)], 1, 0.0)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(
+        f"evaluation.gate.{name}: no scorer gives it{hint} (measured: {', '.join(sorted(known))}); "
+        "add its scorer to evaluation.scorers"
+    )

@@ -12,10 +12,18 @@ from assay.releases.manifest import DEFAULT_MODEL, PACKAGED_EMBEDDER, Manifest
 from assay.releases.mistakes import Mistake, suggest
 from assay.releases.sections import EXTRACTIVE, ModelChoice
 
+OFFLINE = "offline"
+
 
 def check(manifest: Manifest, lines: Mapping[KeyPath, int], path: Path) -> list[Mistake]:
     """Mistakes between keys of a manifest that is right key by key."""
-    found = (*_sources(manifest), *_embedder(manifest), *_route(manifest), *_stays_local(manifest))
+    found = (
+        *_sources(manifest),
+        *_embedder(manifest),
+        *_route(manifest),
+        *_judges(manifest),
+        *_stays_local(manifest),
+    )
     return [Mistake(str(path), nearest(lines, place), message) for place, message in found]
 
 
@@ -60,7 +68,7 @@ def _route(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
         elif name in seen:
             yield place, f'answer.route names "{name}" twice'
         seen.add(name)
-    unused = [name for name in manifest.models if name != DEFAULT_MODEL]
+    unused = [name for name in manifest.models if name != DEFAULT_MODEL and name not in judges(manifest)]
     if unused and "route" not in manifest.answer.model_fields_set:
         yield (
             ("models", unused[0]),
@@ -69,13 +77,33 @@ def _route(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
         )
 
 
+def _judges(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
+    known = [OFFLINE, *(name for name, model in manifest.models.items() if model.uses != EXTRACTIVE)]
+    for name in judges(manifest):
+        if name not in known:
+            yield (
+                ("evaluation", "judge"),
+                f'evaluation.judge names "{name}", but there is no language model [models.{name}]; '
+                f"{suggest(name, known)}",
+            )
+
+
+def judges(manifest: Manifest, judge: str | None = None) -> list[str]:
+    """The models that a judge's name, by default the file's, is made of: ``panel:a,b`` of a and b."""
+    wanted = manifest.evaluation.judge if judge is None else judge
+    if wanted in manifest.models:
+        return [wanted]
+    members = wanted.partition("@")[0].rpartition(":")[2]
+    return [member.strip() for member in members.split(",") if member.strip()]
+
+
 def _stays_local(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
     """``limits.data = "local"``: nothing that reads a question or a document may be elsewhere."""
     if manifest.limits.data != "local":
         return
-    for name in manifest.answer.route:
+    for name in dict.fromkeys([*manifest.answer.route, *judges(manifest)]):
         model = manifest.models.get(name)
-        if model is not None and _leaves(model):
+        if model is not None and leaves(model):
             where = model.base_url or model.uses
             yield (
                 ("models", name, "base_url" if model.base_url else "uses"),
@@ -89,7 +117,8 @@ def _stays_local(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
         )
 
 
-def _leaves(model: ModelChoice) -> bool:
+def leaves(model: ModelChoice) -> bool:
+    """Whether asking the model sends data to another machine."""
     return model.uses != EXTRACTIVE and (model.base_url is None or not is_local(model.base_url))
 
 

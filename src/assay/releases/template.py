@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.releases.governance import Limits, Tracing
+from assay.releases.governance import Evaluation, Limits, Tracing
 from assay.releases.sections import AnswerRecipe, IndexRecipe, Retrieval, Source
 
 _SOURCE = Source(path=".")
 _INDEX, _RETRIEVAL, _ANSWER = IndexRecipe(), Retrieval(), AnswerRecipe()
-_LIMITS, _TRACING = Limits(), Tracing()
+_LIMITS, _TRACING, _EVALUATION = Limits(), Tracing(), Evaluation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ def application(name: str, sources: Sequence[NewSource], *, prompt: str, dataset
                 content=toml(_TRACING.content),
                 prompt=toml(prompt),
                 datasets=toml([datasets]),
+                evaluation=_EVALUATION,
+                scorers=toml(_EVALUATION.scorers),
             ),
         ]
     )
@@ -136,9 +138,15 @@ route = ["local"]                      # tried in order, for example ["main", "l
 # cost_per_day = "50 USD"
 # latency_p95 = "4 s"
 
-[evaluation]                           # declared, not yet enforced
+[evaluation]                           # what `assay eval` measures
 datasets = {datasets}
-# scorers = ["retrieval", "faithfulness", "correctness", "citations", "abstention"]
+# scorers = {scorers}
+# judge = "{evaluation.judge}"                    # or a model's name, "panel:a,b", "cascade:offline,main"
+# repeats = {evaluation.repeats}                          # how often each case is asked
+
+[evaluation.gate]                      # how much worse than live a release may be
+# faithfulness = {{ margin = 0.05 }}
+# latency_p95 = {{ ratio = 1.2 }}
 
 [tracing]
 # content = {content}                       # false keeps questions, answers and passages out of traces

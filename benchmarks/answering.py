@@ -22,7 +22,7 @@ import numpy as np
 
 from assay.answering.abstention import THRESHOLD, Gate
 from assay.answering.answerer import Answerer, Recipe
-from assay.answering.calibration import Calibration, ScoredCase, calibrate, point, proportion
+from assay.answering.calibration import Calibration, ScoredCase, calibrate, point
 from assay.answering.events import Answer, Question, Sentence
 from assay.answering.extractive import ExtractiveWriter
 from assay.answering.reading import Reader
@@ -30,6 +30,7 @@ from assay.language.segments import Segment, segment
 from assay.language.support import THRESHOLD as BAR
 from assay.language.support import ground, support
 from assay.language.terms import Frequencies, count, stem, terms
+from assay.statistics.proportions import proportion
 from assay.documents import Chunk, Scalar
 from assay.models.embedding import Matrix
 from assay.models.minilm import MiniLM

@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.answering.calibration import (
-    ErrorTarget,
-    ScoredCase,
-    Utility,
-    auroc,
-    binomial_upper,
-    calibrate,
-    point,
-    proportion,
-)
+from assay.answering.calibration import ErrorTarget, ScoredCase, Utility, calibrate, point
 from assay.errors import InputError
+from assay.statistics.proportions import binomial_upper, proportion
+from assay.statistics.ranking import auroc
 
 CASES = [ScoredCase(s, a) for s, a in [(0.9, True), (0.8, True), (0.7, False), (0.6, True), (0.2, False), (0.1, False)]]
 

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from assay.answering.context import assemble
-from assay.answering.prompt import DEFAULT, load_prompt, neutral, render
+from assay.answering.prompt import DEFAULT, load_prompt, render
 from assay.errors import ConfigError
+from assay.language.control_tokens import neutral
 from assay.language.refusals import refuses
 from assay.messages import Assistant, Message, System, Turn, User
 

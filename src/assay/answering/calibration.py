@@ -6,16 +6,15 @@ Pure functions over cases that were scored beforehand.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TypeAlias
 
 from assay.errors import InputError
 from assay.scores import Estimate
+from assay.statistics.proportions import binomial_upper, proportion
+from assay.statistics.ranking import auroc
 
-_Z = NormalDist().inv_cdf(0.975)
 STEPS = 101
 
 
@@ -112,52 +111,6 @@ def point(cases: Sequence[ScoredCase], threshold: float) -> Point:
     return Point(threshold, proportion(len(answered), len(cases)), error)
 
 
-def proportion(k: int, n: int) -> Estimate:
-    """k of n with Wilson's score interval (Wilson 1927)."""
-    share, spread = k / n, _Z * _Z / n
-    centre = (share + spread / 2) / (1 + spread)
-    half = _Z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), n, 0, "Wilson score interval")
-
-
-def auroc(positives: Sequence[float], negatives: Sequence[float]) -> Estimate:
-    """The probability that a positive scores above a negative, ties counting half.
-
-    The interval is DeLong's (DeLong, DeLong and Clarke-Pearson 1988) on the logit scale. Where
-    the two separate wholly his variance is 0; the bound is then Clopper and Pearson's for the
-    smaller group, all of which was ranked right. Raises InputError if either side is empty.
-    """
-    if not positives or not negatives:
-        raise InputError("AUROC needs at least one positive and one negative")
-    above = _placements(positives, negatives)
-    below = [1 - share for share in _placements(negatives, positives)]
-    value = sum(above) / len(above)
-    n, method = len(positives) + len(negatives), "DeLong, logit scale"
-    variance = _variance(above) / len(above) + _variance(below) / len(below)
-    if not 0 < value < 1 or variance == 0:
-        slack = 1 - 0.025 ** (1 / min(len(positives), len(negatives)))
-        return Estimate(value, max(0.0, value - slack), min(1.0, value + slack), n, 0, "Clopper-Pearson bound")
-    logit, half = math.log(value / (1 - value)), _Z * math.sqrt(variance) / (value * (1 - value))
-    return Estimate(value, _logistic(logit - half), _logistic(logit + half), n, 0, method)
-
-
-def binomial_upper(k: int, n: int, delta: float) -> float:
-    """The largest error rate that k errors in n do not contradict at confidence ``1 - delta``.
-
-    Clopper and Pearson's one-sided bound, by bisection.
-    """
-    if n == 0 or k >= n:
-        return 1.0
-    low, high = k / n, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _binomial_cdf(k, n, middle) > delta:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
 def _best(cases: Sequence[ScoredCase], aim: Utility) -> float:
     """The threshold of largest utility; between two scores it lies half-way."""
     ordered = sorted(cases, key=lambda case: -case.score)
@@ -191,31 +144,6 @@ def _largest_coverage(cases: Sequence[ScoredCase], aim: ErrorTarget) -> float | 
         else:
             high = middle - 1
     return found
-
-
-def _placements(of: Sequence[float], among: Sequence[float]) -> list[float]:
-    """For each value the share of ``among`` that is below it, ties counting half."""
-    ordered = sorted(among)
-    return [(bisect_left(ordered, x) + bisect_right(ordered, x)) / (2 * len(ordered)) for x in of]
-
-
-def _variance(values: Sequence[float]) -> float:
-    mean = sum(values) / len(values)
-    return sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)
-
-
-def _binomial_cdf(k: int, n: int, p: float) -> float:
-    if p <= 0 or p >= 1:
-        return 1.0 if p <= 0 or k >= n else 0.0
-    logs = [
-        math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * math.log(p) + (n - i) * math.log1p(-p)
-        for i in range(k + 1)
-    ]
-    return min(1.0, math.fsum(map(math.exp, logs)))
-
-
-def _logistic(z: float) -> float:
-    return 1 / (1 + math.exp(-z))
 
 
 def _check(cases: Sequence[ScoredCase]) -> None:

@@ -20,6 +20,7 @@ from difflib import get_close_matches
 
 from assay.answering.context import Context, Passage
 from assay.errors import ConfigError
+from assay.language.control_tokens import neutral
 from assay.messages import Assistant, Message, System, Turn, User
 
 DEFAULT = """\
@@ -47,10 +48,6 @@ _KEYS = ("description",)
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}")
 _FRONT = re.compile(r"\A\+\+\+[ \t]*\r?\n(.*?)^\+\+\+[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 _USER = re.compile(r"^---[ \t]*user[ \t]*---[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
-# What chat templates use to end a turn or begin one; a server may read them inside a message.
-_CONTROL = re.compile(
-    r"<(?=\|[\w ▁|-]{1,40}\|>|/?s>|(?:start|end)_of_turn>|</?SYS>>)|\[(?=/?INST\])|<(?=｜[^<>｜]{1,40}｜>)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +107,6 @@ def fenced(context: Context) -> str:
     longest = max((len(run) for p in context.passages for run in re.findall("~+", p.text)), default=0)
     fence = "~" * max(3, longest + 1)
     return "\n\n".join(_shown(passage, fence) for passage in context.placed)
-
-
-def neutral(text: str) -> str:
-    """``text`` with the control tokens of chat templates broken up by a blank, and otherwise unchanged."""
-    return _CONTROL.sub(lambda match: match[0] + " ", text)
 
 
 def _shown(passage: Passage, fence: str) -> str:

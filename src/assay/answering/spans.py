@@ -85,7 +85,7 @@ def found_attributes(found: Found) -> dict[str, Attribute]:
 def context_attributes(context: Context) -> dict[str, Attribute]:
     """The passages with their texts, and what was dropped."""
     rows = [
-        {**asdict(Shown(p.number, p.document, p.chunks, p.start, p.end)), "title": p.title, "text": p.text}
+        {**asdict(Shown(p.number, p.document, p.chunks, p.start, p.end)), "title": p.label, "text": p.text}
         for p in context.passages
     ]
     return {

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chunking, cold, depths, machine, retrieval, speed
+from benchmarks import chunking, cold, depths, evaluation, machine, retrieval, speed
 from benchmarks.options import ROOT, Options
 from benchmarks.tables import table
 
@@ -59,6 +59,7 @@ BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "cold": cold.run,
     "speed": speed.run,
     "depths": depths.run,
+    "evaluation": evaluation.run,
 }
 
 

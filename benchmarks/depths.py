@@ -18,9 +18,10 @@ from typing import Any
 import anyio
 import numpy as np
 
+from assay.evaluation.ranking import recall
 from assay.models.minilm import MiniLM
 from benchmarks import machine
-from benchmarks.metrics import distinct, paired, recall
+from benchmarks.metrics import distinct, paired
 from benchmarks.options import ROOT, Options
 from benchmarks.project import read_jsonl, write_jsonl
 from benchmarks.speed import OURS, PEERS, Report

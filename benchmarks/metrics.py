@@ -1,8 +1,7 @@
-"""Measures of ranking, and paired comparison of two systems on the same questions."""
+"""Paired comparison of two systems on the same questions; measures of ranking are in assay.evaluation.ranking."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -12,23 +11,6 @@ from numpy.typing import NDArray
 from assay.scores import Estimate
 
 T = TypeVar("T")
-
-
-def ndcg(ranked: Sequence[str], relevant: set[str], k: int) -> float:
-    """nDCG@k with linear gain and binary relevance (Järvelin and Kekäläinen 2002)."""
-    gain = sum(1 / math.log2(rank + 1) for rank, doc in enumerate(ranked[:k], 1) if doc in relevant)
-    ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(k, len(relevant)) + 1))
-    return gain / ideal if ideal else 0.0
-
-
-def recall(ranked: Sequence[str], relevant: set[str], k: int) -> float:
-    """Share of the relevant documents among the first k."""
-    return len(relevant.intersection(ranked[:k])) / len(relevant)
-
-
-def reciprocal_rank(ranked: Sequence[str], relevant: set[str]) -> float:
-    """1 / rank of the first relevant document, 0 if there is none."""
-    return next((1 / rank for rank, doc in enumerate(ranked, 1) if doc in relevant), 0.0)
 
 
 def distinct(documents: Sequence[str]) -> list[str]:

@@ -14,10 +14,11 @@ from typing import Any
 import anyio
 import numpy as np
 
+from assay.evaluation.ranking import ndcg, recall, reciprocal_rank
 from assay.releases.build import open_application
 from assay.releases.project import Project
 from assay.retrieval.found import Mode
-from benchmarks.metrics import bootstrap, distinct, evenly, holm, ndcg, paired, recall, reciprocal_rank
+from benchmarks.metrics import bootstrap, distinct, evenly, holm, paired
 from benchmarks.options import Options
 from benchmarks.project import ingested, project, read_jsonl
 from benchmarks.tables import difference, p_value, table, verdict

@@ -48,3 +48,8 @@ def test_every_character_that_is_not_space_is_in_exactly_one_span(text: str) -> 
         assert piece.of(text) == piece.of(text).strip()
         last = piece.end
     assert not text[last:].strip()
+
+
+def test_a_long_run_of_terminators_takes_no_longer_than_other_text() -> None:
+    # Quadratic once: this took minutes.
+    assert [(found.start, found.end) for found in segment("!" * 100_000)] == [(0, 100_000)]

@@ -10,8 +10,9 @@ import pytest
 
 from assay.answering.calibration import Calibration, ScoredCase, calibrate
 from assay.errors import InputError
+from assay.evaluation.dataset_file import read_cases
 from assay.messages import Turn
-from assay.releases.calibrating import _history, keep, read_cases
+from assay.releases.calibrating import keep
 from assay.releases.project import Project
 
 
@@ -64,8 +65,8 @@ def test_cases_are_lines_whatever_their_text_holds(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text(json.dumps(case, ensure_ascii=False) + "\n\n", encoding="utf-8")
     (found,) = read_cases(path)
-    assert found == case
-    assert _history(found) == (Turn("user", "before"),)
+    assert found.question == case["question"]
+    assert found.history == (Turn("user", "before"),)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from assay import __version__
-from assay.cli import answering, application, ingestion, retrieval, serving, tracing
+from assay.cli import answering, application, dataset, evaluation, ingestion, retrieval, scoring, serving, tracing
 from assay.cli.output import fail, writable
 from assay.errors import AssayError
 
@@ -27,7 +27,7 @@ cli = typer.Typer(
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-for group in (application, ingestion, retrieval, answering, tracing, serving):
+for group in (application, ingestion, retrieval, answering, tracing, serving, dataset, evaluation, scoring):
     group.register(cli)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from assay.answering.events import Question
 from assay.cli.output import emit
 from assay.errors import AssayError, InputError
+from assay.evaluation.case_lines import history_of
 from assay.messages import Turn
 
 
@@ -68,8 +69,4 @@ def _line(text: str, place: str, number: int) -> Line:
     question = value.get("question") if isinstance(value, dict) else None
     if not isinstance(question, str) or not question.strip():
         raise InputError(f'{place}: an object with "question" is expected')
-    try:
-        history = tuple(Turn(turn["role"], turn["text"]) for turn in value.get("history") or ())
-    except (TypeError, KeyError) as error:
-        raise InputError(f'{place}: "history" is a list of {{"role", "text"}}') from error
-    return Line(str(value.get("id", number)), question, history)
+    return Line(str(value.get("id", number)), question, history_of(value.get("history"), place, exact=False))

@@ -1,4 +1,4 @@
-"""A line that says how far an ingestion is, how fast, and how long it will still take."""
+"""A line that says how far an ingestion or an evaluation is, how fast, and how long it will still take."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.progress import (
 )
 
 from assay.cli.output import err
+from assay.evaluation.progress import Progress as EvaluationStep
 from assay.ingestion.ingest import Progress as Step
 
 
@@ -50,3 +51,52 @@ class IngestProgress:
         ]
         told = "  ".join(filter(None, facts))
         self._bar.update(self._task, completed=step.done, total=step.total, facts=told)
+
+
+class EvaluationProgress:
+    """Shows an evaluation on standard error; silent when that is not a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[facts]}"),
+            console=err,
+            transient=True,
+            disable=quiet or not err.is_terminal,
+        )
+        self._task = self._bar.add_task("cases", total=None, facts="")
+
+    def __enter__(self) -> EvaluationProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, progress: EvaluationStep) -> None:
+        """Show a moment of a run."""
+        self._bar.update(self._task, completed=progress.done, total=progress.total, facts=_facts(progress))
+
+
+def _facts(step: EvaluationStep) -> str:
+    cost, made = step.cost, step.answers_made + step.scores_made
+    facts = [
+        f"{step.rate:.1f}/s" if step.rate else "",
+        _remaining(step.remaining) if step.remaining is not None and step.done < step.total else "",
+        "cost unknown" if cost is None else f"${cost:.4f}" if made and cost else "",
+        f"{step.known} known" if step.known else "",
+        f"{step.failed} failed" if step.failed else "",
+        f"{step.unscored} unscored" if step.unscored else "",
+        f"rate limit: waiting {step.paused:.0f} s" if step.paused >= 1 else "",
+    ]
+    return "  ".join(filter(None, facts))
+
+
+def _remaining(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left"

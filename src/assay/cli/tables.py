@@ -12,11 +12,14 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from assay.answering.calibration import Calibration
+    from assay.evaluation.experiments import Experiment
     from assay.ingestion.verify import Verification
     from assay.releases.inspection import IndexState, Status
     from assay.stores.traces import TraceSummary
 
 CURVE_STEPS = 10
+TOLD = ("faithfulness", "correctness", "abstention")
+"""Metrics that a list of runs shows, where they were measured."""
 
 
 def trace_table(found: Sequence[TraceSummary]) -> Table:
@@ -105,3 +108,22 @@ def calibration_lines(fitted: Calibration) -> Iterator[str]:
         yield f"        answers {fitted.chosen.coverage}, of which wrong {fitted.chosen.error}"
     else:
         yield f"no threshold gives {fitted.rule}"
+
+
+def experiment_lines(found: Sequence[Experiment]) -> Iterator[str]:
+    """Runs, newest first, with the means of a few quality metrics, as markup; ``experiments show`` tells all."""
+    if not found:
+        yield "no run is kept yet: `assay eval` makes one"
+    for each in found:
+        run = each.summary
+        when = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")
+        times = f" × {run.repeats}" if run.repeats > 1 else ""
+        failed = f", [red]{run.failed} failed[/]" if run.failed else ""
+        yield (
+            f"[bold]{run.id[:8]}[/]  {when}  {escape(run.label)} ({run.subject[:8]}) "
+            f"on {escape(run.dataset)}, {run.cases} cases{times}{failed}"
+        )
+        shown = [name for name in TOLD if name in run.means] or list(run.means)[:3]
+        means = [f"{name} {mean.value:.3f}" for name in shown if (mean := run.means[name]).value is not None]
+        if means:
+            yield f"          [dim]{'  '.join(means)}[/]"

@@ -52,11 +52,42 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonLabel:
+    """What people said of one result's metric: a value from 0 to 1 by rater, None for "cannot tell".
+
+    Without any ratings the case was drawn, and nobody has labelled this answer to it. ``probability`` is the
+    case's chance of being drawn, None where every case had the same one.
+    """
+
+    metric: str
+    case: str
+    repeat: int
+    ratings: Mapping[str, float | None] = field(default_factory=dict)
+    probability: float | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The mean over the raters who could tell; None where nobody could."""
+        known = [value for value in self.ratings.values() if value is not None]
+        return sum(known) / len(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A verdict of one of the run's scorers on another run's answer, that a person checked: what both said."""
+
+    metric: str
+    judged: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One subject on one dataset. ``results`` are in the order of cases, then repeats.
 
     ``label`` is the subject's name for people (``live``, ``git:main``, a digest's beginning),
-    ``started`` seconds since the epoch, ``environment`` versions and revisions by name.
+    ``started`` seconds since the epoch, ``environment`` versions and revisions by name. ``labels`` and
+    ``checked`` are what people said of these answers, and of others that the same scorers judged.
     """
 
     id: str
@@ -71,6 +102,8 @@ class Run:
     started: float
     work: Work = field(default_factory=Work)
     environment: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[PersonLabel, ...] = ()
+    checked: tuple[Checked, ...] = ()
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -49,11 +49,16 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A score with what explains it; ``detail`` is JSON-like and named in the scorer's docstring."""
+    """A score with what explains it; ``detail`` is JSON-like and named in the scorer's docstring.
+
+    ``lasting`` False says that another try may well give another value, as after a model's failure: such a
+    score counts in its run and is not kept for the next.
+    """
 
     score: Score
     detail: Mapping[str, Any] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
+    lasting: bool = True
 
 
 class Scorer(Protocol):
@@ -77,29 +82,37 @@ class Scorer(Protocol):
     async def score(self, sample: Sample) -> Mapping[str, Measured]: ...
 
 
-async def measure(scorer: Scorer, sample: Sample) -> dict[str, Measured]:
+async def measure(scorer: Scorer, sample: Sample, *, through: tuple[type[Exception], ...] = ()) -> dict[str, Measured]:
     """A Measured for every metric of the scorer, whatever happens inside it but cancellation.
 
     A failed answer and a crash of the scorer are Unscored, and so is a metric that the scorer leaves out
-    or whose value is not finite.
+    or whose value is not finite; of these none is lasting. Exceptions ``through`` are raised instead, for a
+    caller that knows what to do about them.
     """
     if isinstance(sample.outcome, Failed) and not any(metric.of_failures for metric in scorer.metrics):
         return _none(scorer, f"the answer failed: {sample.outcome.kind}")
     try:
         found = await scorer.score(sample)
+    except through:
+        raise
     except Exception as error:
-        return _none(scorer, f"the scorer raised {type(error).__name__}: {error}")
+        return _none(scorer, f"the scorer raised {type(error).__name__}: {error}", getattr(error, "spent", None))
     return {metric.name: _checked(found.get(metric.name)) for metric in scorer.metrics}
 
 
-def _none(scorer: Scorer, reason: str) -> dict[str, Measured]:
-    return {metric.name: Measured(Unscored(reason)) for metric in scorer.metrics}
+def _none(scorer: Scorer, reason: str, spent: object = None) -> dict[str, Measured]:
+    """No value for any metric; what the failure cost all the same is the first one's."""
+    found = {metric.name: Measured(Unscored(reason), lasting=False) for metric in scorer.metrics}
+    if isinstance(spent, Spent) and scorer.metrics:
+        first = scorer.metrics[0].name
+        found[first] = Measured(Unscored(reason), spent=spent, lasting=False)
+    return found
 
 
 def _checked(found: Measured | None) -> Measured:
     if found is None:
-        return Measured(Unscored("the scorer gave no value"))
+        return Measured(Unscored("the scorer gave no value"), lasting=False)
     score = found.score
     if isinstance(score, Scored) and not -float("inf") < score.value < float("inf"):
-        return Measured(Unscored(f"the scorer gave {score.value}"), found.detail, found.spent)
+        return Measured(Unscored(f"the scorer gave {score.value}"), found.detail, found.spent, lasting=False)
     return found

@@ -53,7 +53,7 @@ _LINE = re.compile(
 # them; those of scripts written without spaces do not. The Penn-treebank closer '' and brackets
 # may stand off by one space, as in tokenised corpora.
 _STOP = re.compile(
-    r"(?:[.!?\u2026]+(?:[\"'\u201d\u2019\u00bb)\]*_`]|[ ](?:''|[)\]\u201d]))*(?=\s|\Z)"
+    r"(?:(?<![.!?\u2026])[.!?\u2026]+(?:[\"'\u201d\u2019\u00bb)\]*_`]|[ ](?:''|[)\]\u201d]))*(?=\s|\Z)"
     r"|[\u3002\uff01\uff1f\uff61\u0964\u0965\u061f\u06d4\u1362\u0589]+"
     r"[\u300d\u300f\u201d\u2019\uff09\u3011\u300b\"')]*)"
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import AsyncIterator
@@ -13,8 +12,10 @@ from typing import Any
 
 from assay.answering.calibration import Calibration, ErrorTarget, ScoredCase, calibrate
 from assay.answering.events import Answer, Failed, Question
+from assay.documents import PUBLIC
 from assay.errors import InputError
-from assay.messages import Turn
+from assay.evaluation.cases import Case
+from assay.evaluation.dataset_file import read_cases
 from assay.releases.application import Application
 from assay.releases.build import open_application
 from assay.releases.locator import locate
@@ -22,42 +23,6 @@ from assay.releases.project import Project
 from assay.releases.reading import read_text
 
 _TABLE = re.compile(r"^\s*\[answer\]\s*(#.*)?$", re.MULTILINE)
-
-
-def read_cases(path: Path) -> list[dict[str, Any]]:
-    """Cases as JSONL, one object a line with ``question`` and ``answerable``.
-
-    Raises InputError naming the line that is not one.
-    """
-    try:
-        # Not splitlines: JSON may hold other line separators unescaped.
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    cases = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            case = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}:{number}: not JSON: {error}") from error
-        if not isinstance(case, dict) or not isinstance(case.get("question"), str):
-            raise InputError(f'{path}:{number}: an object with "question" is expected')
-        if not isinstance(case.get("answerable", True), bool):
-            raise InputError(f'{path}:{number}: "answerable" is true or false')
-        if not isinstance(case.get("relevant") or [], list):
-            raise InputError(f'{path}:{number}: "relevant" is a list of document ids')
-        try:
-            _history(case)
-        except (TypeError, KeyError) as error:
-            raise InputError(f'{path}:{number}: "history" is a list of {{"role", "text"}}') from error
-        cases.append(case)
-    return cases
-
-
-def _history(case: dict[str, Any]) -> tuple[Turn, ...]:
-    return tuple(Turn(turn["role"], turn["text"]) for turn in case.get("history") or ())
 
 
 async def calibrate_abstention(project: Project, dataset: Path, max_error: float) -> Calibration:
@@ -75,18 +40,22 @@ async def calibrate_abstention(project: Project, dataset: Path, max_error: float
     return calibrate(scored, aim=ErrorTarget(max_error))
 
 
-async def _scored(application: Application, cases: list[dict[str, Any]]) -> AsyncIterator[ScoredCase]:
+async def _scored(application: Application, cases: list[Case]) -> AsyncIterator[ScoredCase]:
     for case in cases:
-        async with aclosing(application.answer(Question(case["question"], _history(case)))) as events:
+        async with aclosing(application.answer(_question(case))) as events:
             async for event in events:
                 match event:
                     case Failed(error=error):
                         raise error
                     case Answer():
                         cited = {citation.document for citation in event.citations}
-                        relevant = set(case.get("relevant") or ())
+                        relevant = set(case.relevant or ())
                         right = bool(cited & relevant) if relevant else None
-                        yield ScoredCase(event.confidence, case.get("answerable", True), right)
+                        yield ScoredCase(event.confidence, case.answerable is not False, right)
+
+
+def _question(case: Case) -> Question:
+    return Question(case.question, case.history, groups=frozenset({PUBLIC, *(case.access or ())}))
 
 
 def as_dict(fitted: Calibration) -> dict[str, Any]:

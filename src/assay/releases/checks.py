@@ -13,6 +13,7 @@ from assay.releases.mistakes import Mistake, suggest
 from assay.releases.sections import EXTRACTIVE, ModelChoice
 
 OFFLINE = "offline"
+_JUDGES = frozenset({"panel", "majority", "cascade", "claims"})
 
 
 def check(manifest: Manifest, lines: Mapping[KeyPath, int], path: Path) -> list[Mistake]:
@@ -88,13 +89,15 @@ def _judges(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:
             )
 
 
-def judges(manifest: Manifest, judge: str | None = None) -> list[str]:
-    """The models that a judge's name, by default the file's, is made of: ``panel:a,b`` of a and b."""
-    wanted = manifest.evaluation.judge if judge is None else judge
+def judges(manifest: Manifest) -> list[str]:
+    """The file's models that its judge is made of: of ``panel:a,b`` a and b, of ``provider:model`` none."""
+    wanted = manifest.evaluation.judge
     if wanted in manifest.models:
         return [wanted]
-    members = wanted.partition("@")[0].rpartition(":")[2]
-    return [member.strip() for member in members.split(",") if member.strip()]
+    kind, colon, members = wanted.partition("@")[0].rpartition(":")
+    if colon and kind not in _JUDGES:
+        return []
+    return [name for member in members.split(",") if (name := member.strip())]
 
 
 def _stays_local(manifest: Manifest) -> Iterator[tuple[KeyPath, str]]:

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 
 from assay.errors import InputError, NotFound
-from assay.evaluation import experiment
-from assay.evaluation.artifact import write_run
+from assay.evaluation import comparison_file, experiment
+from assay.evaluation.artifact import read, write
 from assay.evaluation.cases import Dataset
 from assay.evaluation.comparison import compare
 from assay.evaluation.dataset_file import read_dataset
-from assay.evaluation.estimate import Estimated, estimate
+from assay.evaluation.environment import environment
+from assay.evaluation.estimate import Forecast, forecast
 from assay.evaluation.guards import guards
-from assay.evaluation.judges.kept import Verdicts
-from assay.evaluation.judges.opening import Bench
-from assay.evaluation.judging import Judge
 from assay.evaluation.limiter import Limiter
 from assay.evaluation.making import Limits
 from assay.evaluation.progress import Watcher
 from assay.evaluation.records import Run
 from assay.evaluation.scorers.opening import open_scorers
 from assay.evaluation.scoring import Scorer
-from assay.evaluation.verdicts import Comparison
+from assay.evaluation.verdicts import Comparison, Guard
 from assay.releases import parts
+from assay.releases.bench import bench
 from assay.releases.build import open_application
-from assay.releases.checks import OFFLINE, judges, leaves
 from assay.releases.project import Project
 from assay.releases.snapshots import Snapshots, at_revision
 from assay.releases.subject import ReleaseSubject
@@ -42,7 +36,7 @@ from assay.stores.verdicts import VerdictStore
 ALWAYS = ("errors", "latency", "cost")
 """Scorers that cost nothing and that every report shows."""
 RUNS = "runs"
-_NAMED = ("assay", "numpy", "scipy", "onnxruntime", "tantivy", "pydantic-ai-slim", "openai")
+COMPARISONS = "comparisons"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +92,22 @@ async def evaluate(project: Project, wanted: Wanted, progress: Watcher | None = 
     with _bench(project, wanted) as bench:
         notices: list[str] = []
         run = await _run(project, "this file", bench, progress, notices)
-        artifact = write_run(run, project.state / RUNS)
+        artifact = write(run, project.state / RUNS)
         if other is None:
             return Evaluated(run, artifact, notices=tuple(notices))
         if other.release.digest == project.release.digest:
             notices.append(f"{wanted.against} is this very release ({project.release.short}): nothing has changed")
         against = await _run(other, wanted.against or "", bench, progress, notices)
-        kept = write_run(against, project.state / RUNS)
-        return Evaluated(run, artifact, against, kept, _compared(project, run, against, wanted), tuple(notices))
+        kept = write(against, project.state / RUNS)
+        asked = _guards(project, run, wanted)
+        comparison = compare(run, against, asked, alpha=project.manifest.evaluation.alpha)
+        comparison_file.write(comparison, (run, artifact), (against, kept), asked, project.state / COMPARISONS)
+        return Evaluated(run, artifact, against, kept, comparison, tuple(notices))
 
 
-async def foreseen(project: Project, wanted: Wanted) -> Mapping[str, Estimated]:
+async def foreseen(project: Project, wanted: Wanted) -> Mapping[str, Forecast]:
     """What ``evaluate`` would do now, by label: calls, tokens, money, minutes. Calls no model."""
-    found: dict[str, Estimated] = {}
+    found: dict[str, Forecast] = {}
     projects = {"this file": project}
     if wanted.against:
         projects[wanted.against] = baseline(project, wanted.against)
@@ -118,7 +115,7 @@ async def foreseen(project: Project, wanted: Wanted) -> Mapping[str, Estimated]:
         for label, each in projects.items():
             application = open_application(each)
             try:
-                found[label] = await estimate(
+                found[label] = await forecast(
                     ReleaseSubject(application),
                     bench.dataset,
                     bench.scorers,
@@ -148,24 +145,6 @@ def baseline(project: Project, name: str) -> Project:
         database.close()
 
 
-def open_judge(project: Project, name: str | None, verdicts: Verdicts | None) -> Judge:
-    """The judge of this name, by default the file's.
-
-    Raises InputError for an unknown one, and for one that would send data away where ``limits.data`` forbids it.
-    """
-    manifest = project.manifest
-    wanted = name or manifest.evaluation.judge
-    models = {}
-    for each in judges(manifest, wanted):
-        chosen = manifest.models.get(each)
-        if each == OFFLINE or chosen is None:
-            continue
-        if manifest.limits.data == "local" and leaves(chosen):
-            raise InputError(f'the judge {each!r} would send data to another machine, but limits.data is "local"')
-        models[each] = parts.chat_model(each, chosen, project.file.directory)
-    return Bench(models=models, verdicts=verdicts).open(wanted)
-
-
 def dataset_of(project: Project, wanted: Wanted) -> Dataset:
     """The cases that are asked. Raises InputError where there are none."""
     chosen = project.manifest.evaluation
@@ -187,7 +166,7 @@ def _bench(project: Project, wanted: Wanted) -> Iterator[_Bench]:
     dataset = dataset_of(project, wanted)
     database: Database = parts.database(project)
     try:
-        judge = open_judge(project, wanted.judge, VerdictStore(database))
+        judge = bench(project.file.path, verdicts=VerdictStore(database)).open(wanted.judge or chosen.judge)
         names = list(wanted.scorers or chosen.scorers)
         scorers = open_scorers([*names, *(name for name in ALWAYS if name not in names)], judge=judge)
         concurrency = wanted.concurrency or chosen.concurrency
@@ -220,39 +199,36 @@ async def _run(project: Project, label: str, bench: _Bench, progress: Watcher | 
             limits=bench.limits,
             progress=progress,
             label=label,
-            environment=environment(project),
+            environment=environment(project.file.directory),
         )
 
 
-def _compared(project: Project, run: Run, against: Run, wanted: Wanted) -> Comparison:
-    chosen = project.manifest.evaluation
+def _guards(project: Project, run: Run, wanted: Wanted) -> list[Guard]:
     bounds = wanted.bounds
     if bounds is None:
-        bounds = {name: (bound.margin, bound.ratio) for name, bound in chosen.gate.items()} if wanted.gated else {}
-    return compare(run, against, guards(bounds, run.metrics), alpha=chosen.alpha)
+        gate = project.manifest.evaluation.gate if wanted.gated else {}
+        bounds = {name: (bound.margin, bound.ratio) for name, bound in gate.items()}
+    return guards(bounds, run.metrics)
 
 
-def environment(project: Project) -> dict[str, str]:
-    """What else a figure may depend on: versions, the git revision, the day."""
-    found = {"python": python_version(), "date": date.today().isoformat()}
-    for package in _NAMED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    revision = _revision(project.file.directory)
-    return found | ({"git": revision} if revision else {})
+def recomputed(project: Project | None, path: Path, against: Path | None) -> Evaluated:
+    """Everything again from artifacts alone: of a run, of two, or of a comparison's file.
 
-
-def _revision(folder: Path) -> str | None:
-    """The commit that is checked out, with ``+`` where files differ from it; None outside of a repository."""
-    try:
-        ended = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty=+"],
-            capture_output=True,
-            check=False,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return ended.stdout.decode(errors="replace").strip() or None
+    The gate is the one that a comparison's file tells; for two runs that of ``project``, where there is one.
+    A comparison that comes out otherwise than it says is told in ``notices``. Raises InputError.
+    """
+    kept = comparison_file.read(path) if against is None else None
+    if kept is not None:
+        folder = path.parent if (path.parent / kept.run).exists() else path.parent.parent / RUNS
+        run, other = read(folder / kept.run), read(folder / kept.baseline)
+        comparison = compare(run, other, kept.guards, alpha=kept.alpha)
+        told = comparison_file.differences(kept.said, comparison)
+        notices = told or [f"every number of {path.name} was computed again from the two runs, and is the same"]
+        return Evaluated(run, folder / kept.run, other, folder / kept.baseline, comparison, tuple(notices))
+    run = read(path)
+    if against is None:
+        return Evaluated(run, path)
+    other = read(against)
+    asked = _guards(project, run, Wanted()) if project is not None else []
+    alpha = project.manifest.evaluation.alpha if project is not None else 0.05
+    return Evaluated(run, path, other, against, compare(run, other, asked, alpha=alpha))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from assay.answering.prompt import DEFAULT
 from assay.errors import InputError
+from assay.evaluation.case_lines import line_of, read_case
 from assay.releases.reading import FILE_NAME
 from assay.releases.surveying import Survey, Topic, survey
 from assay.releases.template import NewSource, application
@@ -32,7 +32,7 @@ def scaffold(directory: Path, source: Path, name: str) -> list[Path]:
     files = {
         FILE_NAME: application(name, _sources(directory, source, found), prompt=PROMPT, datasets="evals/*.jsonl"),
         PROMPT: f'+++\ndescription = "Answers from the passages alone, with citations."\n+++\n{DEFAULT}',
-        DATASET: "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in _cases(found.topics)),
+        DATASET: "".join(f"{line_of(read_case(case, DATASET))}\n" for case in _cases(found.topics)),
     }
     for file in files:
         if (directory / file).exists():
@@ -101,7 +101,7 @@ def _cases(topics: Sequence[Topic]) -> list[dict[str, object]]:
             "question": topic.label if topic.label.endswith("?") else f"What do the documents say about {topic.label}?",
             "relevant": [topic.document],
             "answerable": True,
-            "tags": {"origin": "scaffold"},
+            "provenance": {"source": "scaffold"},
         }
         for number, topic in enumerate(chosen, 1)
     ]
@@ -110,7 +110,7 @@ def _cases(topics: Sequence[Topic]) -> list[dict[str, object]]:
             "id": f"example-{len(chosen) + 1}",
             "question": "Which horse won the 1911 Grand National, and at what odds?",
             "answerable": False,
-            "tags": {"origin": "scaffold"},
+            "provenance": {"source": "scaffold"},
         }
     )
     return cases

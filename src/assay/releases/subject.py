@@ -36,17 +36,19 @@ class ReleaseSubject:
         question = Question(
             case.question, case.history, groups=frozenset({PUBLIC, *(case.access if case.access is not None else ())})
         )
+        outcome: Outcome | None = None
         try:
             async with aclosing(self._application.answer(question)) as events:
+                # To the end: a stream that is left at its last event records that its reader went away.
                 async for event in events:
                     match event:
                         case Answer():
-                            return answered(event)
+                            outcome = answered(event)
                         case Ended(error=error, trace=trace):
-                            return _failed(error, trace, began)
+                            outcome = _failed(error, trace, began)
         except AssayError as error:
             return _failed(error, None, began)
-        return Failed("Incomplete", "the stream ended without an answer", None, _since(began))
+        return outcome or Failed("Incomplete", "the stream ended without an answer", None, _since(began))
 
 
 def answered(answer: Answer) -> Answered:

@@ -129,11 +129,12 @@ class TraceStore:
         release: str | None = None,
         since: int | None = None,
         failed: bool | None = None,
+        abstained: bool | None = None,
     ) -> _Summaries:
         """At most ``limit`` traces, newest first.
 
         ``release`` is a digest or the beginning of one, ``since`` nanoseconds since the epoch;
-        ``failed`` True keeps those that ended in an error, False the others.
+        ``failed`` True keeps those that ended in an error, False the others; ``abstained`` likewise.
         """
         query = select(_TRACES).order_by(_TRACES.c.started.desc(), _TRACES.c.id).limit(max(limit, 0))
         if release is not None:
@@ -142,6 +143,8 @@ class TraceStore:
             query = query.where(_TRACES.c.started >= since)
         if failed is not None:
             query = query.where(_TRACES.c.error.is_not(None) if failed else _TRACES.c.error.is_(None))
+        if abstained is not None:
+            query = query.where(_TRACES.c.abstained.is_not(None) if abstained else _TRACES.c.abstained.is_(None))
         with self._database.read() as connection:
             return [_summary(row) for row in connection.execute(query)]
 

@@ -4,8 +4,9 @@
         ...  # an OpenAI client with base_url=server.base_url
 
 Each request to ``/v1/chat/completions`` or ``/v1/responses`` takes the next reply; the last one is
-repeated. ``/v1/embeddings`` and ``/v1/models`` answer always. It is a real server on a real socket,
-with stdlib only: connections break, stall and close as they do in the world.
+repeated. A function in place of the list makes a reply of what was received. ``/v1/embeddings`` and
+``/v1/models`` answer always. It is a real server on a real socket, with stdlib only: connections break,
+stall and close as they do in the world.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +39,13 @@ class Received:
 
 @dataclass(slots=True)
 class ModelServer:
-    """Serves ``replies`` in order, as an async context manager, or in a thread for callers without a loop.
+    """Serves ``replies`` in order or by what was asked, as an async context manager, or in a thread for
+    callers without a loop.
 
     ``key``: requests without this bearer token get 401. ``received`` holds all requests so far.
     """
 
-    replies: Sequence[Reply]
+    replies: Sequence[Reply] | Callable[[Received], Reply]
     key: str | None = None
     dimensions: int = 8
     received: list[Received] = field(default_factory=list)
@@ -155,16 +157,21 @@ class ModelServer:
         if request.path.endswith("/models"):
             return {"object": "list", "data": [{"id": "scripted", "object": "model", "owned_by": "assay"}]}
         if request.path.endswith("/embeddings"):
-            scripted = self.replies[min(self._served, len(self.replies) - 1)] if self.replies else None
+            scripted = self._next(request) if callable(self.replies) or self.replies else None
             if isinstance(scripted, Fail | Raw | Hang):
                 self._served += 1
                 return scripted
             return embeddings(request.body, self.dimensions)
         if not request.path.endswith(("/chat/completions", "/responses")):
             return Fail(404, body=error_body(f"no such path: {request.path}", "not_found"))
-        reply = self.replies[min(self._served, len(self.replies) - 1)]
+        reply = self._next(request)
         self._served += 1
         return reply
+
+    def _next(self, request: Received) -> Reply:
+        if callable(self.replies):
+            return self.replies(request)
+        return self.replies[min(self._served, len(self.replies) - 1)]
 
 
 async def _read(reader: asyncio.StreamReader) -> Received:

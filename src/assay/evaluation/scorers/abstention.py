@@ -1,0 +1,176 @@
+"""Abstention: was it right to answer, or to say that there is no answer?
+
+One case is right or wrong. Over a run: precision and recall of abstaining, and error against coverage as
+the bar on the answerer's own confidence is raised (selective prediction: El-Yaniv and Wiener 2010; the
+area under the curve: Geifman and El-Yaniv 2017, arXiv 1705.08500).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from assay.evaluation.records import Result
+from assay.evaluation.samples import Answered, Failed, Sample
+from assay.evaluation.scorers.abstaining import abstention
+from assay.evaluation.scorers.definition import answerable, failure, identified, unscored
+from assay.evaluation.scoring import Measured, Metric
+from assay.scores import Score, Scored, Unscored
+
+ABSTENTION = Metric("abstention")
+_VERSION = 1
+_RIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """``abstention`` is 1 where an answerable case was answered or an unanswerable one was not, else 0.
+
+    A text that only says that it does not know counts as abstaining. Unscored where nobody knows whether
+    the case is answerable. Detail: ``answerable``, ``abstained`` (the reason, None for an answer).
+    """
+
+    @property
+    def name(self) -> str:
+        return "abstention"
+
+    @property
+    def identity(self) -> str:
+        return identified(self.name, _VERSION)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (ABSTENTION,)
+
+    async def score(self, sample: Sample) -> Mapping[str, Measured]:
+        if isinstance(sample.outcome, Failed):
+            return unscored(self.metrics, failure(sample.outcome))
+        expected = answerable(sample.case)
+        if expected is None:
+            return unscored(self.metrics, "nobody knows whether the case is answerable")
+        reason = abstention(sample.outcome)
+        detail = {"answerable": expected, "abstained": reason}
+        return {ABSTENTION.name: Measured(Scored(float(expected == (reason is None))), detail)}
+
+
+@dataclass(frozen=True, slots=True)
+class AbstentionRates:
+    """Counts over answers whose case is known to be answerable or not; failures are left out.
+
+    ``rightly`` abstained on unanswerable cases, ``wrongly`` on answerable ones, ``missed`` unanswerable
+    cases that were answered, ``answered`` answerable ones that were.
+    """
+
+    rightly: int
+    wrongly: int
+    missed: int
+    answered: int
+
+    @property
+    def precision(self) -> Score:
+        """The share of abstentions that were right."""
+        return _share(self.rightly, self.rightly + self.wrongly, "nothing was abstained from")
+
+    @property
+    def recall(self) -> Score:
+        """The share of unanswerable cases that were abstained from."""
+        return _share(self.rightly, self.rightly + self.missed, "no case is unanswerable")
+
+    @property
+    def coverage(self) -> Score:
+        """The share of answerable cases that were answered."""
+        return _share(self.answered, self.answered + self.wrongly, "no case is answerable")
+
+
+def abstention_rates(results: Iterable[Result]) -> AbstentionRates:
+    """Count the abstentions of a run, each repeat by itself."""
+    counts = dict.fromkeys(((True, True), (True, False), (False, True), (False, False)), 0)
+    for result in results:
+        expected = answerable(result.case)
+        if expected is not None and isinstance(result.outcome, Answered):
+            counts[expected, abstention(result.outcome) is None] += 1
+    return AbstentionRates(
+        rightly=counts[False, False],
+        wrongly=counts[True, False],
+        missed=counts[False, True],
+        answered=counts[True, True],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Were only answers with a confidence of at least ``threshold`` given: the share of all cases that would be
+    answered, and the share of wrong ones among them."""
+
+    threshold: float
+    coverage: float
+    error: float
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageCurve:
+    """Points by falling threshold, coverage growing; ``n`` cases of which something is known.
+
+    ``area`` is the error averaged over the cases in the order of falling confidence (AURC), Unscored where
+    nothing was answered. ``unscored`` answers had no confidence or no score and are in neither share.
+    """
+
+    points: tuple[Covered, ...]
+    area: Score
+    n: int
+    unscored: int
+
+
+def coverage_curve(results: Iterable[Result], metric: str = "correctness") -> CoverageCurve:
+    """Error against coverage, where ``metric`` below 0.5 is wrong, and so is any answer to an unanswerable case.
+
+    Answers that tie in confidence enter together. Abstentions are cases that are never covered.
+    """
+    told: list[tuple[float, bool]] = []
+    withheld = unscored = 0
+    for result in results:
+        outcome = result.outcome
+        if isinstance(outcome, Failed):
+            continue
+        if abstention(outcome) is not None:
+            withheld += 1
+            continue
+        wrong = _wrong(result, metric)
+        if wrong is None or outcome.confidence is None:
+            unscored += 1
+        else:
+            told.append((outcome.confidence, wrong))
+    told.sort(key=lambda pair: -pair[0])
+    n = len(told) + withheld
+    points = tuple(_points(told, n))
+    return CoverageCurve(points, _area(points), n, unscored)
+
+
+def _wrong(result: Result, metric: str) -> bool | None:
+    if answerable(result.case) is False:
+        return True
+    score = result.score(metric)
+    return score.value < _RIGHT if isinstance(score, Scored) else None
+
+
+def _points(told: Sequence[tuple[float, bool]], n: int) -> Iterable[Covered]:
+    wrong = 0
+    for at, (confidence, mistaken) in enumerate(told, 1):
+        wrong += mistaken
+        if at == len(told) or told[at][0] != confidence:
+            yield Covered(confidence, at / n, wrong / at, at)
+
+
+def _area(points: Sequence[Covered]) -> Score:
+    if not points:
+        return Unscored("nothing was answered with a known confidence and score")
+    before, total = 0, 0.0
+    for point in points:
+        total += (point.answered - before) * point.error
+        before = point.answered
+    return Scored(total / before)
+
+
+def _share(part: int, whole: int, otherwise: str) -> Score:
+    return Scored(part / whole) if whole else Unscored(otherwise)

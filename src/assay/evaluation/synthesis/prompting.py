@@ -1,0 +1,111 @@
+"""The prompts of synthesis, each a file with a digest, and what is read out of the replies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from assay.digest import Digest, digest, digest_text
+from assay.documents import Chunk
+from assay.errors import InvalidOutput
+from assay.evaluation.scoring import Spent
+from assay.evaluation.synthesis.candidates import Candidate, Kind, Seed
+from assay.language.control_tokens import neutral
+from assay.language.refusals import refuses
+from assay.messages import Message, System, User
+from assay.models.chat import ChatModel, Finished, Request
+from assay.models.streams import closing
+
+CHECK = "check"
+_FILES: Mapping[Kind, str] = {
+    "single-passage": "single_passage",
+    "multi-passage": "multi_passage",
+    "unanswerable": "unanswerable",
+}
+_USER = "---user---\n"
+_VARIABLE = re.compile(r"\{\{(\w+)\}\}")
+_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_LINE = r"^[\W_]*{}[\W_]*:[ \t*_]*(.+?)[ \t*_]*$"
+_QUESTION = re.compile(_LINE.format("QUESTION"), re.IGNORECASE | re.MULTILINE)
+_ANSWER = re.compile(_LINE.format("ANSWER"), re.IGNORECASE | re.MULTILINE)
+_NOT_ANSWERED = re.compile(r"\W*not[ _]answered\b", re.IGNORECASE)
+# Room for a model that thinks aloud; the reply itself is two lines.
+_TOKENS = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A prompt file; its digest is kept with every case that came of it."""
+
+    text: str
+
+    @property
+    def digest(self) -> Digest:
+        return digest_text(self.text)
+
+    def render(self, **values: str) -> tuple[Message, ...]:
+        """System and user message, each ``{{name}}`` replaced once."""
+        system, _, user = _VARIABLE.sub(lambda match: values[match[1]], self.text).partition(_USER)
+        return System(system.strip()), User(user.strip())
+
+
+@cache
+def template(name: str) -> Template:
+    """A prompt that ships with Assay."""
+    text = files(__package__).joinpath("prompts", f"{name}.md").read_text(encoding="utf-8")
+    return Template(text.replace("\r\n", "\n"))
+
+
+def template_of(kind: Kind) -> Template:
+    """What a question of this kind is written by."""
+    return template(_FILES[kind])
+
+
+async def write(model: ChatModel, seed: Seed) -> tuple[Candidate | None, Spent]:
+    """A candidate by a model, None where its reply holds none; and what that cost. Raises ModelError."""
+    messages = template_of(seed.kind).render(passages=_quoted(seed.passages), link=" ".join(seed.link.split()))
+    reply, spent = await _say(model, Request(messages, max_tokens=_TOKENS))
+    question, answer = _QUESTION.search(reply), _ANSWER.search(reply)
+    wants_answer = seed.kind != "unanswerable"
+    if question is None or (wants_answer and answer is None):
+        return None, spent
+    expected = answer[1].strip(" \"'") if wants_answer and answer else None
+    if wants_answer and not expected:
+        return None, spent
+    return Candidate(seed, question[1].strip(" \"'"), expected), spent
+
+
+async def read(model: ChatModel, question: str, passages: Sequence[Chunk]) -> tuple[str | None, Spent]:
+    """What a model answers from these passages alone, None where they do not answer; and what that cost.
+
+    Raises ModelError, InvalidOutput among them where nothing was said.
+    """
+    messages = template(CHECK).render(passages=_quoted(passages), question=neutral(question))
+    reply, spent = await _say(model, Request(messages, temperature=0, max_tokens=_TOKENS))
+    if not reply:
+        raise InvalidOutput("the reply to the check is empty", model=model.identity)
+    return (None if _NOT_ANSWERED.match(reply) or refuses(reply) else reply), spent
+
+
+def _quoted(passages: Sequence[Chunk]) -> str:
+    """Passages between marks that they cannot close: the mark holds a word that none of them has."""
+    drawn = 0
+    while (mark := digest([[p.text for p in passages], drawn])[:8]) and any(mark in p.text for p in passages):
+        drawn += 1
+    return "\n\n".join(
+        f"--- passage {number} {mark} ---\n{neutral(passage.context)}\n\n{neutral(passage.text.strip())}\n"
+        f"--- end {number} {mark} ---"
+        for number, passage in enumerate(passages, 1)
+    )
+
+
+async def _say(model: ChatModel, request: Request) -> tuple[str, Spent]:
+    async with closing(model.stream(request)) as events:
+        async for event in events:
+            if isinstance(event, Finished):
+                spent = Spent(1, event.usage.input, event.usage.output, event.cost)
+                return _THOUGHT.sub(" ", event.text).strip(), spent
+    raise InvalidOutput("the stream ended without a reply", model=model.identity)

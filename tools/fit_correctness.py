@@ -26,16 +26,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.evaluation.judges.expected_answer import aliases
-from assay.evaluation.judges.matching import kind
-from assay.evaluation.judges.offline_correctness import COEFFICIENTS, limits
-from assay.evaluation.judges.short_features import Reading, best, features, read
+from assay.evaluation.judges.offline.correctness import COEFFICIENTS, limits
+from assay.evaluation.judges.offline.expected_answer import aliases
+from assay.evaluation.judges.offline.matching import kind
+from assay.evaluation.judges.offline.short_features import Reading, best, features, read
 from assay.statistics.means import mean
 from assay.statistics.proportions import proportion
 
 Floats = NDArray[np.float64]
 
-OUT = Path(__file__).parents[1] / "src" / "assay" / "evaluation" / "judges" / COEFFICIENTS
+OUT = Path(__file__).parents[1] / "src" / "assay" / "evaluation" / "judges" / "offline" / COEFFICIENTS
 INVERSE_PENALTY = 0.3
 FOLDS, REPEATS = 10, 5
 DIGITS = 5  # significant: enough for the verdicts, and no more than another machine's arithmetic repeats

@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.digest import digest
-from assay.evaluation.judges.linear import Linear
-from assay.evaluation.judges.offline_evidence import evidence
-from assay.evaluation.judges.offline_summary import Examined, examine, summary
+from assay.evaluation.judges.offline.evidence import evidence
+from assay.evaluation.judges.offline.linear import Linear
+from assay.evaluation.judges.offline.summary import Examined, examine, summary
 from assay.language.terms import terms
 
 Floats = NDArray[np.float64]

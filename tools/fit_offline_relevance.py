@@ -24,7 +24,7 @@ import numpy as np
 from tools.fit_offline_judge import RESAMPLES, _auroc, _ece, _interval, _linear
 
 from assay.digest import digest
-from assay.evaluation.judges.offline_relevance import closeness, embeddings_wanted, features, refused
+from assay.evaluation.judges.offline.relevance import closeness, embeddings_wanted, features, refused
 from assay.language.terms import terms
 from assay.models.minilm import MiniLM
 

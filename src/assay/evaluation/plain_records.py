@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from assay.errors import InputError
 from assay.evaluation.cases import Case
 from assay.evaluation.jsonl import LONGEST, parse_object, shown
-from assay.evaluation.judges.expected_answer import aliases
+from assay.evaluation.judges.offline.expected_answer import aliases
 from assay.evaluation.samples import Answered, Passage, Sample
 
 _BOM = b"\xef\xbb\xbf"

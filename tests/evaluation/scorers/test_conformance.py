@@ -6,7 +6,7 @@ import pytest
 from tests.evaluation.scorers.building import HOLIDAYS, HOTEL, TRAINS, cite, sample
 
 from assay.evaluation.cases import ExpectedCall
-from assay.evaluation.judges.offline import OfflineJudge
+from assay.evaluation.judges.offline.judge import OfflineJudge
 from assay.evaluation.judging import Verdict
 from assay.evaluation.samples import Sample
 from assay.evaluation.scorers.opening import NAMES, open_scorers

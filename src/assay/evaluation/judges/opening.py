@@ -29,7 +29,7 @@ _JOINING = ("panel", "majority", "cascade", "claims")
 
 
 def _offline() -> Judge:
-    from assay.evaluation.judges.offline import OfflineJudge  # reads its coefficients: not for the others
+    from assay.evaluation.judges.offline.judge import OfflineJudge  # reads its coefficients: not for the others
 
     return OfflineJudge()
 

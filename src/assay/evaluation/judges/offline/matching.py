@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal, TypeAlias
 
-from assay.evaluation.judges.normalising import Token, content
-from assay.evaluation.judges.spelling import MONTHS
+from assay.evaluation.judges.offline.normalising import Token, content
+from assay.evaluation.judges.offline.spelling import MONTHS
 
 Match: TypeAlias = Literal["exact", "alias", "numeric", "fuzzy", "none"]
 """How an expected answer stands in an answer: the first alias word for word, another one, by its numbers

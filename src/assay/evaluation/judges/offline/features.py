@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from math import log1p
 
 from assay.evaluation.judges.claims import Claim
-from assay.evaluation.judges.offline_evidence import WORD, Evidence, bare, clock, negates
-from assay.evaluation.judges.offline_records import records
-from assay.evaluation.judges.offline_words import Word, clauses
+from assay.evaluation.judges.offline.evidence import WORD, Evidence, bare, clock, negates
+from assay.evaluation.judges.offline.records import records
+from assay.evaluation.judges.offline.words import Word, clauses
 from assay.language.terms import numbers
 
 _CONTEXT = 5

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.evaluation.judges.linear import coefficients
-from assay.evaluation.judges.offline_relevance import (
+from assay.evaluation.judges.offline.linear import coefficients
+from assay.evaluation.judges.offline.relevance import (
     COEFFICIENTS,
     OfflineRelevance,
     RelevanceVerdict,

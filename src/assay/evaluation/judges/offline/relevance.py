@@ -19,14 +19,14 @@ from functools import cached_property
 from math import log1p
 
 from assay.evaluation.judges.claims import claims
-from assay.evaluation.judges.linear import Linear, coefficients
-from assay.evaluation.judges.offline_evidence import clock
+from assay.evaluation.judges.offline.evidence import clock
+from assay.evaluation.judges.offline.linear import Linear, coefficients
 from assay.language.refusals import refuses
 from assay.language.terms import asked, names, numbers, terms, words
 from assay.models.embedding import Embedder
 from assay.scores import Unscored
 
-COEFFICIENTS = "offline_relevance.json"
+COEFFICIENTS = "relevance.json"
 REVISION = 1
 REFUSED = 0.02
 """The probability given to an answer that does nothing but refuse."""

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from assay.digest import digest
 from assay.errors import PluginError
-from assay.evaluation.judges import linear
-from assay.evaluation.judges.linear import Linear, coefficients
-from assay.evaluation.judges.offline_evidence import evidence
-from assay.evaluation.judges.offline_faithfulness import COEFFICIENTS, FaithfulnessVerdict, OfflineFaithfulness
-from assay.evaluation.judges.offline_summary import examine, summary
+from assay.evaluation.judges.offline import linear
+from assay.evaluation.judges.offline.evidence import evidence
+from assay.evaluation.judges.offline.faithfulness import COEFFICIENTS, FaithfulnessVerdict, OfflineFaithfulness
+from assay.evaluation.judges.offline.linear import Linear, coefficients
+from assay.evaluation.judges.offline.summary import examine, summary
 from assay.scores import Unscored
 
 BRIDGE = (

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.evaluation.judges.claim_overlap import Overlap, statements
-from assay.evaluation.judges.offline_correctness import COEFFICIENTS, CorrectnessVerdict, OfflineCorrectness
-from assay.evaluation.judges.short_features import features, read
+from assay.evaluation.judges.offline.claim_overlap import Overlap, statements
+from assay.evaluation.judges.offline.correctness import COEFFICIENTS, CorrectnessVerdict, OfflineCorrectness
+from assay.evaluation.judges.offline.short_features import features, read
 from assay.scores import Unscored
 
 JUDGE = OfflineCorrectness()
@@ -161,7 +161,7 @@ def test_another_entailment_takes_the_place_of_the_lexical_one() -> None:
 
 
 def test_the_coefficients_are_those_of_the_features() -> None:
-    file = resources.files("assay.evaluation.judges") / COEFFICIENTS
+    file = resources.files("assay.evaluation.judges.offline") / COEFFICIENTS
     held = json.loads(file.read_text(encoding="utf-8"))
     assert set(held["weights"]) == set(features(read("q", ["Paris"], "It is Paris.")))
     assert "Apache-2.0" in held["provenance"]["licence"]

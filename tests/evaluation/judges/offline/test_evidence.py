@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from assay.evaluation.judges.offline_evidence import clock, evidence
-from assay.evaluation.judges.offline_records import records
+from assay.evaluation.judges.offline.evidence import clock, evidence
+from assay.evaluation.judges.offline.records import records
 
 CAFE = json.dumps(
     {

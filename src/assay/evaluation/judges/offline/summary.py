@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import exp, log, log1p
 
 from assay.evaluation.judges.claims import Claim, claims
-from assay.evaluation.judges.offline_evidence import WORD, Evidence, bare, content
-from assay.evaluation.judges.offline_features import features
-from assay.evaluation.judges.offline_words import spoken
+from assay.evaluation.judges.offline.evidence import WORD, Evidence, bare, content
+from assay.evaluation.judges.offline.features import features
+from assay.evaluation.judges.offline.words import spoken
 from assay.language.terms import stem
 
 _LEAST, _MOST = 0.001, 0.98

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log1p
 
-from assay.evaluation.judges.matching import Alignment, align, date_of, is_year, same, spans
-from assay.evaluation.judges.normalising import Token, content, tokens
+from assay.evaluation.judges.offline.matching import Alignment, align, date_of, is_year, same, spans
+from assay.evaluation.judges.offline.normalising import Token, content, tokens
 from assay.language.segments import segment
 
 _HEDGE = re.compile(

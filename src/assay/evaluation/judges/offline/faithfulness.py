@@ -3,7 +3,7 @@
 Two logistic models in a row: one gives each claim its risk from lexical features, one joins the
 claims of an answer. Both were fitted on people's marks of RAGTruth (Niu et al. 2024, arXiv
 2401.00396), the second on risks of claims that the first had not seen. The coefficients lie in
-``offline_faithfulness.json``; ``tools/fit_offline_judge.py`` makes them and prints how well they do
+``faithfulness.json``; ``tools/fit_offline_judge.py`` makes them and prints how well they do
 on unseen sources.
 
 It finds invented numbers, names and clauses, foreign sources, and records turned round. It does
@@ -17,12 +17,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from assay.evaluation.judges.linear import Linear, coefficients
-from assay.evaluation.judges.offline_evidence import evidence
-from assay.evaluation.judges.offline_summary import examine, summary
+from assay.evaluation.judges.offline.evidence import evidence
+from assay.evaluation.judges.offline.linear import Linear, coefficients
+from assay.evaluation.judges.offline.summary import examine, summary
 from assay.scores import Unscored
 
-COEFFICIENTS = "offline_faithfulness.json"
+COEFFICIENTS = "faithfulness.json"
 REVISION = 1
 """Raised with every change of a feature's meaning, so that stored verdicts are not mistaken for new ones."""
 

@@ -15,9 +15,9 @@ import anyio
 from anyio.to_thread import run_sync
 
 from assay.errors import InputError
-from assay.evaluation.judges.offline_correctness import OfflineCorrectness
-from assay.evaluation.judges.offline_faithfulness import FaithfulnessVerdict, OfflineFaithfulness
-from assay.evaluation.judges.offline_relevance import OfflineRelevance, RelevanceVerdict
+from assay.evaluation.judges.offline.correctness import OfflineCorrectness
+from assay.evaluation.judges.offline.faithfulness import FaithfulnessVerdict, OfflineFaithfulness
+from assay.evaluation.judges.offline.relevance import OfflineRelevance, RelevanceVerdict
 from assay.evaluation.judges.rubrics import shipped
 from assay.evaluation.judging import Item, Verdict
 from assay.models.embedding import Embedder

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from assay.evaluation.judges.number_words import number, written
-from assay.evaluation.judges.spelling import FUNCTION, key, plain
+from assay.evaluation.judges.offline.number_words import number, written
+from assay.evaluation.judges.offline.spelling import FUNCTION, key, plain
 from assay.language.terms import STOPWORDS
 
 _SIGNS = {

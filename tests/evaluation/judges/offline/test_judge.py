@@ -8,7 +8,7 @@ from tests.evaluation.judges.values import value
 
 from assay.errors import InputError
 from assay.evaluation.judges.kept import decoded, encoded
-from assay.evaluation.judges.offline import OfflineJudge, passages
+from assay.evaluation.judges.offline.judge import OfflineJudge, passages
 from assay.evaluation.judging import Item
 from assay.evaluation.scoring import Spent
 from assay.scores import Scored, Unscored

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.evaluation.judges.expected_answer import aliases, form
-from assay.evaluation.judges.matching import align, date_of, kind, same, spans
-from assay.evaluation.judges.normalising import Token, content, tokens
+from assay.evaluation.judges.offline.expected_answer import aliases, form
+from assay.evaluation.judges.offline.matching import align, date_of, kind, same, spans
+from assay.evaluation.judges.offline.normalising import Token, content, tokens
 
 
 def keys(text: str) -> list[str]:

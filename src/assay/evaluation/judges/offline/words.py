@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.evaluation.judges.claims import Claim
-from assay.evaluation.judges.offline_evidence import WORD, Evidence, bare, content, negates
+from assay.evaluation.judges.offline.evidence import WORD, Evidence, bare, content, negates
 from assay.language.terms import stem
 
 _CLAUSE = re.compile(

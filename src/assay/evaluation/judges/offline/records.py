@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assay.evaluation.judges.offline_evidence import DAYS, WORD, Evidence, Fact, bare, clock, content, negates
+from assay.evaluation.judges.offline.evidence import DAYS, WORD, Evidence, Fact, bare, clock, content, negates
 from assay.language.terms import stem
 
 # A negation reaches to where the sentence turns, or to its next clause with a verb of its own.

@@ -26,17 +26,17 @@ from importlib import resources
 from math import exp
 
 from assay.digest import Digest, digest
-from assay.evaluation.judges.claim_overlap import Entails, lexical, overlap
-from assay.evaluation.judges.expected_answer import Form, aliases, form
-from assay.evaluation.judges.matching import Match, kind
-from assay.evaluation.judges.normalising import content
-from assay.evaluation.judges.short_features import Reading, best, features, read
+from assay.evaluation.judges.offline.claim_overlap import Entails, lexical, overlap
+from assay.evaluation.judges.offline.expected_answer import Form, aliases, form
+from assay.evaluation.judges.offline.matching import Match, kind
+from assay.evaluation.judges.offline.normalising import content
+from assay.evaluation.judges.offline.short_features import Reading, best, features, read
 from assay.language.refusals import refuses
 from assay.scores import Unscored
 
 REVISION = 1
 """Raised with every change of rules or features that the coefficients' digest does not show."""
-COEFFICIENTS = "offline_correctness.json"
+COEFFICIENTS = "correctness.json"
 
 _IDENTICAL = 0.99
 _DENIED = 0.05
@@ -162,7 +162,7 @@ class _Coefficients:
 
 @lru_cache(maxsize=1)
 def _coefficients() -> _Coefficients:
-    file = resources.files("assay.evaluation.judges") / COEFFICIENTS
+    file = resources.files("assay.evaluation.judges.offline") / COEFFICIENTS
     held = json.loads(file.read_text(encoding="utf-8"))
     intercept, weights = float(held["intercept"]), {name: float(weight) for name, weight in held["weights"].items()}
     return _Coefficients(intercept, weights, digest({"intercept": intercept, "weights": weights}))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from assay.evaluation.reporting import svg
 from assay.evaluation.reporting.markup import Markup
+from assay.evaluation.reporting.wording import change
 from assay.evaluation.reporting.wording import difference as difference_words
 from assay.evaluation.reporting.wording import estimate as estimate_words
 from assay.evaluation.scoring import Kind, Metric
@@ -80,8 +81,6 @@ def _forbidden(scale: svg.Scale, metric: Metric, margin: float | None) -> Markup
 
 
 def _side(compared: Compared) -> str:
-    """The class of a difference: which way it points once its interval excludes 0."""
-    found = compared.difference
-    if found.low <= 0 <= found.high:
-        return "neutral"
-    return "better" if (found.value > 0) == compared.metric.higher_is_better else "worse"
+    """The class of a difference: which way it is shown to point."""
+    word = change(compared)
+    return word if word in ("better", "worse") else "neutral"

@@ -48,7 +48,7 @@ def _differences(report: Report, metric: Metric) -> Markup | None:
         return None
     after, before = case_values(report.run, metric.name), case_values(report.baseline, metric.name)
     found = [after[case] - before[case] for case in after if case in before]
-    if not found:
+    if not any(found):
         return None
     better = sum((each > 0) == metric.higher_is_better for each in found if each)
     worse = sum(each != 0 for each in found) - better

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from assay.evaluation.labelling import correction
 from assay.evaluation.records import Result, Run
 from assay.evaluation.reporting.averages import average, quantile
 from assay.evaluation.reporting.curves import Bin, CoveragePoint, coverage_curve, reliability
@@ -98,7 +99,12 @@ def report(
     corrected: Mapping[str, Estimate] | None = None,
     baseline_corrected: Mapping[str, Estimate] | None = None,
 ) -> Report:
-    """A report of a run; ``corrected`` gives the values corrected by people's labels, by metric."""
+    """A report of a run; ``corrected`` gives the values corrected by people's labels, by metric; None computes them
+    from the labels that the run holds."""
+    if corrected is None:
+        corrected = correction.estimates(correction.corrected(run))
+    if baseline is not None and baseline_corrected is None:
+        baseline_corrected = correction.estimates(correction.corrected(baseline))
     return Report(
         run=run,
         summary=summarise(run, corrected=corrected),

@@ -138,10 +138,18 @@ def _compared(comparison: Comparison, found: Compared, reach: float) -> list[Chi
         words,
         bars.difference_bar(found, reach) if found.difference.n else None,
         element("span", probability(found.p_adjusted), class_="kept"),
-        "–" if found.detectable is None else element("span", f"± {value(kind, found.detectable)}", class_="kept"),
+        element("span", _detectable(found), class_="kept"),
         [[badge(each.verdict), element("small", brief(comparison, each), class_="line")] for each in held]
         or badge(None),
     ]
+
+
+def _detectable(found: Compared) -> str:
+    if found.detectable is None:
+        return "–"
+    if found.metric.kind == "share" and found.detectable >= 1:
+        return "too few cases"
+    return f"± {value(found.metric.kind, found.detectable)}"
 
 
 def regressed(comparison: Comparison) -> Markup | None:

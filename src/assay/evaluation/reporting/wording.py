@@ -99,10 +99,16 @@ def guard_words(guard: Guard, metric: Metric) -> str:
     return f"{of}not worse"
 
 
+SHOWN = 0.05
+
+
 def change(compared: Compared) -> str:
-    """Which way a difference points once its interval excludes 0: ``better``, ``worse``, ``no difference shown``."""
+    """Which way a difference points: ``better``, ``worse``, ``no difference shown``.
+
+    It is shown once its interval excludes 0 and the test says so too, adjusted for all metrics.
+    """
     found = compared.difference
-    if found.low <= 0 <= found.high:
+    if found.low <= 0 <= found.high or (compared.p_adjusted is not None and compared.p_adjusted > SHOWN):
         return "no difference shown"
     return "better" if (found.value > 0) == compared.metric.higher_is_better else "worse"
 

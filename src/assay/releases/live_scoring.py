@@ -1,0 +1,56 @@
+"""An application's recorded answers, scored: the file's scorers and judge over its traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from assay.evaluation.artifact import write
+from assay.evaluation.environment import environment
+from assay.evaluation.limiter import Limiter
+from assay.evaluation.live import recorded, score
+from assay.evaluation.progress import Watcher
+from assay.evaluation.records import Run
+from assay.evaluation.scorers.opening import open_scorers
+from assay.releases import parts
+from assay.releases.bench import bench
+from assay.releases.evaluating import ALWAYS, RUNS
+from assay.releases.project import Project
+from assay.stores.traces import TraceStore
+from assay.stores.verdicts import VerdictStore
+
+SEVERAL = "several releases"
+
+
+async def score_traces(
+    project: Project,
+    *,
+    limit: int,
+    release: str | None = None,
+    scorers: Sequence[str] | None = None,
+    judge: str | None = None,
+    progress: Watcher | None = None,
+) -> tuple[Run, Path, int]:
+    """A run over the newest recorded answers, its artifact, and how many traces could not be used.
+
+    Raises NotFound where no answer was recorded, InputError, ModelError, StoreError.
+    """
+    chosen = project.manifest.evaluation
+    database = parts.database(project)
+    try:
+        traces = TraceStore(database)
+        found = recorded(traces, limit, release=release)
+        names = list(scorers or chosen.scorers)
+        judged_by = bench(project.file.path, verdicts=VerdictStore(database)).open(judge or chosen.judge)
+        releases = {str(sample.case.provenance.get("release")) for sample in found.samples}
+        run = await score(
+            found.samples,
+            open_scorers([*names, *(name for name in ALWAYS if name not in names)], judge=judged_by),
+            subject=releases.pop() if len(releases) == 1 else SEVERAL,
+            limiter=Limiter(chosen.concurrency),
+            progress=progress,
+            environment=environment(project.file.directory),
+        )
+        return run, write(run, project.state / RUNS), found.unrecorded
+    finally:
+        database.close()

@@ -55,8 +55,10 @@ def told(form: Form) -> str:
             item = '{"claim": "<the claim>", "quote": "<its words, copied>"}'
             return f'{{"claims": [{item}, …]}}, with "claims": [] if there are none'
         case ClaimCounts():
-            lists = ", ".join(f'"{name}": ["<claim>", …]' for name in COUNTED)
-            return f'{{{lists}, "reason": "<one short sentence>", "verdict": "right" or "wrong"}}'
+            # No placeholder within the lists: small models copy it, and a copy counts as a claim.
+            lists = ", ".join(f'"{name}": […]' for name in COUNTED)
+            told = f'{{{lists}, "reason": "<one short sentence>", "verdict": "right" or "wrong"}}'
+            return f"{told}, where each list holds its claims as short texts, and is [] if there are none"
 
 
 COUNTED = ("right", "wrong", "missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Mapping, Sequence
 
@@ -155,6 +156,17 @@ def test_repeats_of_a_case_are_one_case() -> None:
     values: Values = {"faithfulness": noisy(20, 0.5, 8)}
     found = metric(compare(run(values, repeats=4), run(values)).metrics, "faithfulness")
     assert found.difference.n == 20
+
+
+def test_a_metric_that_two_judges_measured_is_not_compared() -> None:
+    ours, theirs = run({"faithfulness": noisy(50, 0.9, 9)}), run({"faithfulness": noisy(50, 0.9, 9)})
+    theirs = dataclasses.replace(
+        theirs, subject="other", scorers=tuple(dataclasses.replace(used, identity="2") for used in theirs.scorers)
+    )
+    found = compare(ours, theirs, [Guard("faithfulness", margin=0.5)])
+    assert metric(found.metrics, "faithfulness").difference.n == 0
+    assert isinstance(found.verdict, Inconclusive)
+    assert "different judges" in found.verdict.why
 
 
 def test_guards_are_named_as_metrics_or_their_quantiles() -> None:

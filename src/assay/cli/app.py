@@ -10,7 +10,18 @@ from typing import NoReturn
 import typer
 
 from assay import __version__
-from assay.cli import answering, application, dataset, evaluation, ingestion, retrieval, scoring, serving, tracing
+from assay.cli import (
+    answering,
+    application,
+    dataset,
+    evaluation,
+    ingestion,
+    labelling,
+    retrieval,
+    scoring,
+    serving,
+    tracing,
+)
 from assay.cli.output import fail, writable
 from assay.errors import AssayError
 
@@ -27,7 +38,7 @@ cli = typer.Typer(
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-for group in (application, ingestion, retrieval, answering, tracing, serving, dataset, evaluation, scoring):
+for group in (application, ingestion, retrieval, answering, tracing, serving, dataset, evaluation, labelling, scoring):
     group.register(cli)
 
 

@@ -38,9 +38,9 @@ def register(cli: typer.Typer) -> None:
 def evaluate(
     context: typer.Context,
     against: Annotated[
-        str,
+        str | None,
         typer.Option(help="Compare with: live, a kept release, git:REVISION, another file.", show_default=False),
-    ] = "",
+    ] = None,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit 0 for pass, 1 for fail, 2 for inconclusive; compares with live.")
     ] = False,
@@ -49,7 +49,9 @@ def evaluate(
     ] = False,
     dataset: Annotated[list[str] | None, typer.Option(help="File or glob of cases. Repeatable.")] = None,
     scorer: Annotated[list[str] | None, typer.Option(help="Name of a scorer. Repeatable.")] = None,
-    judge: Annotated[str, typer.Option(help="offline, a model's name, panel:A,B, cascade:offline,A.")] = "",
+    judge: Annotated[
+        str | None, typer.Option(help="offline, a model's name, panel:A,B, cascade:offline,A.", show_default=False)
+    ] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only cases with it. Repeatable.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Only so many cases; 0 for all.")] = 0,
     repeats: Annotated[int, typer.Option(min=0, help="Ask each case so often; 0 for the file's number.")] = 0,
@@ -74,35 +76,40 @@ def evaluate(
     from assay.releases.project import Project
     from assay.releases.snapshots import LIVE
 
+    for option, given in (("--against", against), ("--judge", judge)):
+        if given is not None and not given.strip():  # a variable that was not set: a gate must not pass by it
+            raise InputError(f"{option} is empty; name one, or leave the option out")
     project = Project.load(file)
     if gate and not project.manifest.evaluation.gate:
-        raise InputError("--gate: the file has no [evaluation.gate]; say there how much worse a release may be")
+        raise InputError(
+            "--gate: the file has no [evaluation.gate]; say there how much worse a release may be, "
+            "such as faithfulness = { margin = 0.05 }"
+        )
     wanted = Wanted(
         datasets=dataset or None,
         scorers=scorer or None,
-        judge=judge or None,
+        judge=judge,
         repeats=repeats or None,
         concurrency=concurrency or None,
         limit=limit or None,
         tags=_tags(tag or []),
         against=against or (LIVE if gate else None),
+        whole_gate=gate or not scorer,
     )
     if dry_run:
         _foresee(anyio.run(foreseen, project, wanted), as_json=as_json)
         return
-    try:
-        with EvaluationProgress(quiet=quiet or as_json) as progress:
-            found = anyio.run(evaluate, project, wanted, progress)
-    except KeyboardInterrupt:
-        note("interrupted; what was answered and scored is kept, the same command goes on from there")
-        raise
-    _show(found, html=html, markdown=markdown, junit=junit, as_json=as_json)
+    with EvaluationProgress(quiet=quiet or as_json) as progress:
+        found = anyio.run(evaluate, project, wanted, progress)
+    show_result(found, html=html, markdown=markdown, junit=junit, as_json=as_json)
+    if not as_json:
+        note(f"kept as {found.artifact}" + (f", compared in {found.kept}" if found.kept else ""))
     if gate:
         raise typer.Exit(_status(found.comparison.verdict if found.comparison else None))
 
 
 def recompute(
-    run: Annotated[Path, typer.Argument(help="The artifact of a run.")],
+    run: Annotated[Path, typer.Argument(help="The artifact of a run, or the file of a comparison.")],
     baseline: Annotated[Path | None, typer.Argument(help="The artifact to compare it with.")] = None,
     file: File = None,
     html: Output = None,
@@ -110,7 +117,10 @@ def recompute(
     junit: Output = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute every number again from artifacts alone: of a run, of two, or of a comparison."""
+    """Compute every number again from artifacts alone: of a run, of two, or of a comparison.
+
+    Exits 1 where a comparison's file says something else than its two runs give.
+    """
     from assay.errors import ConfigError
     from assay.releases.evaluating import recomputed
     from assay.releases.project import Project
@@ -122,7 +132,9 @@ def recompute(
         if file is not None:
             raise
     found = recomputed(project, run, baseline)
-    _show(found, html=html, markdown=markdown, junit=junit, as_json=as_json)
+    show_result(found, html=html, markdown=markdown, junit=junit, as_json=as_json)
+    if found.differences:
+        raise typer.Exit(1)
 
 
 def experiments_list(
@@ -142,7 +154,7 @@ def experiments_list(
     if as_json:
         emit([asdict(each.summary) | {"file": str(each.path)} for each in found.runs])
         return
-    for line in experiment_lines(found.runs):
+    for line in experiment_lines(found.runs, searched=" ".join(query or [])):
         out.print(line)
     for problem in found.unreadable:
         note(problem)
@@ -167,15 +179,18 @@ def experiments_compare(
     file: File = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs that were made."""
+    """Compare two runs that were made, with the labels that there are now."""
     from assay.evaluation.experiments import find
     from assay.releases.evaluating import RUNS, recomputed
+    from assay.releases.labelling import opened_labels
     from assay.releases.project import Project
 
     project = Project.load(file)
     folder = project.state / RUNS
-    found = recomputed(project, find(folder, run), find(folder, baseline) if baseline else None)
-    _show(found, html=html, markdown=markdown, junit=None, as_json=as_json)
+    first, second = find(folder, run), find(folder, baseline) if baseline else None
+    with opened_labels(project) as labels:
+        found = recomputed(project, first, second, labels)
+    show_result(found, html=html, markdown=markdown, junit=None, as_json=as_json)
 
 
 def experiments_export(
@@ -230,7 +245,7 @@ def _foresee(found: Mapping[str, Forecast], *, as_json: bool) -> None:
         out.print(forecast_table(label, each))
 
 
-def _show(
+def show_result(
     found: Evaluated,
     *,
     html: Path | None,
@@ -242,8 +257,7 @@ def _show(
     from dataclasses import asdict
 
     from assay.evaluation.artifact import summary
-    from assay.evaluation.comparison_file import as_dict
-    from assay.evaluation.forms import plain
+    from assay.evaluation.comparison_file import as_dict, bounded
     from assay.evaluation.reporting.html import html_report
     from assay.evaluation.reporting.junit import junit_xml
     from assay.evaluation.reporting.markdown import markdown_summary
@@ -256,22 +270,24 @@ def _show(
             _write(path, write(told))
     if as_json:
         emit(
-            plain(
+            bounded(
                 {
                     "run": asdict(summary(found.run)),
                     "metrics": [asdict(each) for each in told.summary.metrics],
                     "artifact": str(found.artifact),
                     "baseline": asdict(summary(found.baseline)) if found.baseline else None,
+                    "baseline_artifact": str(found.baseline_artifact) if found.baseline_artifact else None,
                     "comparison": as_dict(found.comparison) if found.comparison else None,
+                    "comparison_file": str(found.kept) if found.kept else None,
                     "notices": list(found.notices),
+                    "differences": list(found.differences),
                 }
             )
         )
         return
-    for notice in found.notices:
+    for notice in (*found.notices, *found.differences):
         note(notice)
     out.print(terminal_report(told))
-    note(f"kept as {found.artifact}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -20,7 +20,7 @@ def forecast_table(label: str, found: Forecast) -> RenderableType:
         return Group(head, Text("  everything is known: no call, no cost"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
-    for name in ("known", "to do", "model calls", "tokens", "US$"):
+    for name in ("known", "to do", "calls", "tokens", "cost"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("expected from", style="dim")
     for part in (part for part in todo if part not in free):
@@ -30,7 +30,7 @@ def forecast_table(label: str, found: Forecast) -> RenderableType:
     minutes = found.minutes
     took = "unknown: nothing like it has been measured here" if minutes is None else _span(minutes)
     money = "unknown" if found.dollars is None else _money(found.dollars)
-    return Group(head, table, Text(f"time {took}, at most {found.concurrency} calls at once; money {money}"))
+    return Group(head, table, Text(f"time {took}, at most {found.concurrency} calls at once; cost {money}"))
 
 
 def _cases(found: Forecast) -> str:
@@ -59,7 +59,7 @@ def _range(found: Range) -> str:
 def _money(found: Range) -> str:
     if found.high == 0:
         return "nothing"
-    return f"{found.expected:.4f} ({found.low:.4f} to {found.high:.4f})"
+    return f"${found.expected:.4f} (${found.low:.4f} to ${found.high:.4f})"
 
 
 def _span(minutes: Range) -> str:

@@ -110,10 +110,10 @@ def calibration_lines(fitted: Calibration) -> Iterator[str]:
         yield f"no threshold gives {fitted.rule}"
 
 
-def experiment_lines(found: Sequence[Experiment]) -> Iterator[str]:
+def experiment_lines(found: Sequence[Experiment], *, searched: str = "") -> Iterator[str]:
     """Runs, newest first, with the means of a few quality metrics, as markup; ``experiments show`` tells all."""
     if not found:
-        yield "no run is kept yet: `assay eval` makes one"
+        yield f"no run is such: {escape(searched)}" if searched else "no run is kept yet: `assay eval` makes one"
     for each in found:
         run = each.summary
         when = datetime.fromtimestamp(run.started).strftime("%Y-%m-%d %H:%M")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from assay.errors import InputError
 from assay.evaluation.cases import Case
+from assay.evaluation.labelling.correction import corrected_differences, estimates
 from assay.evaluation.records import Result, Run
 from assay.evaluation.samples import Answered
 from assay.evaluation.scoring import Metric
@@ -58,7 +60,8 @@ def compare(
 ) -> Comparison:
     """Compare two runs over the cases that both hold unchanged.
 
-    ``corrected`` are differences by metric, corrected by people's labels; they are shown beside the judge's.
+    ``corrected`` are differences by metric, corrected by people's labels; they are shown beside the judge's. None
+    computes them from the labels that the runs hold.
     Raises InputError where no case is in both.
     """
     before, after = baseline.by_case(), subject.by_case()
@@ -69,17 +72,26 @@ def compare(
     ]
     if not shared:
         raise InputError("the two runs have no case in common; run both on the same dataset")
-    known = {metric.name for metric in baseline.metrics}
-    metrics = [metric for metric in subject.metrics if metric.name in known]
-    pairs = {metric.name: _pairs(metric, shared) for metric in metrics}
+    measured = _identities(baseline)
+    metrics = [metric for metric in subject.metrics if metric.name in measured]
+    otherwise = {name for name, identity in _identities(subject).items() if measured.get(name, identity) != identity}
+    pairs = {metric.name: [] if metric.name in otherwise else _pairs(metric, shared) for metric in metrics}
     compared = [_compared(metric, pairs[metric.name], shared) for metric in metrics]
     compared = _sliced(_adjusted(compared), pairs)
-    decided, verdict = _guarded(compared, guards, pairs, shared, alpha)
-    compared = [_shown(one, decided, corrected or {}) for one in compared]
+    same = (subject.subject, subject.state) == (baseline.subject, baseline.state)
+    decided, verdict = _guarded(compared, guards, pairs, shared, alpha, same=same, otherwise=otherwise)
+    if corrected is None:
+        corrected = estimates(corrected_differences(subject, baseline))
+    compared = [_shown(one, decided, corrected) for one in compared]
     flips = [flip for metric in metrics if metric.kind == "share" for flip in _flips(metric, pairs[metric.name])]
     return Comparison(
         subject.label, baseline.label, len(shared), alpha, tuple(compared), verdict, tuple(flips), decided
     )
+
+
+def _identities(run: Run) -> dict[str, str]:
+    """By metric what it was measured with: scores of two scorers are two quantities, whatever their name."""
+    return {metric.name: scorer.identity for scorer in run.scorers for metric in scorer.metrics}
 
 
 def value(results: Sequence[Result], metric: str) -> float | None:
@@ -160,6 +172,9 @@ def _guarded(
     pairs: Mapping[str, Sequence[Pair]],
     shared: Sequence[tuple[tuple[Result, ...], tuple[Result, ...]]],
     alpha: float,
+    *,
+    same: bool,
+    otherwise: AbstractSet[str],
 ) -> tuple[tuple[Decided, ...], Verdict | None]:
     if not guards:
         return (), None
@@ -168,10 +183,14 @@ def _guarded(
     decided: dict[Guard, Decided] = {}
     for guard in guards:
         found, lost = pairs.get(guard.metric, ()), _lost(guard.metric, shared)
+        if guard.metric in otherwise:
+            lost = "the two runs measured it by different judges, or versions of the scorer"
         if not found:
             lost = lost or "no case has a score on both sides"
         if lost:
             decided[guard] = Decided(guard, Inconclusive(f"{guard.metric}: {lost}", None), None)
+        elif same and all(pair.subject == pair.baseline for pair in found):
+            decided[guard] = Decided(guard, Pass(f"{guard.metric}: the same release with the same answers"), None)
         else:
             assessed[guard] = _assess(guard, metrics[guard.metric], found)
     if assessed:
@@ -224,10 +243,11 @@ def _assess(guard: Guard, metric: Metric, pairs: Sequence[Pair]) -> gate.Assesse
 def _worded(guard: Guard, metric: Metric, found: gate.Guarded) -> Verdict:
     effect = found.effect
     if guard.margin is not None:
-        bound = f"{metric.name} {effect.value:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}], margin {guard.margin:g}"
+        form = "+.3f" if metric.kind == "share" else "+.4g"
+        bound = f"{metric.name} {_told(effect, form)}, margin {guard.margin:g}"
     else:
         name = f"{metric.name} p{guard.quantile * 100:.0f}" if guard.quantile else metric.name
-        bound = f"{name} × {effect.value:.2f} [{effect.low:.2f}, {effect.high:.2f}], ratio {guard.ratio:g}"
+        bound = f"{name} × {_told(effect, '.2f')}, ratio {guard.ratio:g}"
     match found.verdict:
         case gate.Pass():
             return Pass(f"not worse than allowed: {bound}")
@@ -235,6 +255,11 @@ def _worded(guard: Guard, metric: Metric, found: gate.Guarded) -> Verdict:
             return Fail(f"worse than allowed: {bound}")
         case gate.Inconclusive(needs=needs):
             return Inconclusive(f"not shown either way: {bound}", needs)
+
+
+def _told(effect: Estimate, form: str) -> str:
+    told = f"{effect.value:{form}} [{effect.low:{form}}, {effect.high:{form}}]"
+    return told.replace("-", "−").replace("inf", "∞")
 
 
 def _overall(verdicts: Sequence[Verdict]) -> Verdict:

@@ -4,6 +4,7 @@ against what was said."""
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +31,22 @@ class Compares:
 
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
-    """A comparison as JSON: every number, a verdict as its name, why, and what it needs."""
+    """A comparison as JSON: every number, a verdict as its name, why, and what it needs. A bound that no data
+    set is null, since JSON knows no infinity."""
+    whole: dict[str, Any] = bounded(_whole(comparison))
+    return whole
+
+
+def bounded(value: Any) -> Any:
+    """``value`` of dicts, lists and tuples, with null for every number that is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: bounded(item) for key, item in value.items()}
+    return [bounded(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _whole(comparison: Comparison) -> dict[str, Any]:
     return {
         "subject": comparison.subject,
         "baseline": comparison.baseline,
@@ -97,8 +113,12 @@ def read(path: Path) -> Compares | None:
     """What a file says; None where it is JSON of another kind, such as a run. Raises InputError."""
     try:
         value = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path}: is not JSON, or cut off; name the artifact of a run, as `assay experiments list --json` does"
+        ) from error
     if not isinstance(value, dict) or value.get("kind") != KIND:
         return None
     if value.get("format") != FORMAT:

@@ -79,7 +79,7 @@ def find(folder: Path, id: str) -> Path:
         return known[0].path
     found = [run for run in known if wanted and run.summary.id.startswith(wanted)]
     if not found:
-        raise NotFound(f"no experiment begins with {id!r}; see `assay experiments`")
+        raise NotFound(f"no experiment begins with {id!r}; `assay experiments list` shows them")
     if len(found) > 1 and not any(run.summary.id == wanted for run in found):
         raise InputError(
             f"{id!r} names several experiments, {found[0].summary.id} and {found[1].summary.id} among them; "

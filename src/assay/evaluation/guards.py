@@ -10,7 +10,7 @@ from assay.errors import InputError
 from assay.evaluation.scoring import Metric
 from assay.evaluation.verdicts import Guard
 
-_QUANTILE = re.compile(r"(?P<metric>.+)_p(?P<percent>\d{2})\Z")
+_QUANTILE = re.compile(r"(?P<metric>.+)_p(?P<percent>(?!00)\d{2})\Z")
 
 
 def guards(bounds: Mapping[str, tuple[float | None, float | None]], metrics: Sequence[Metric]) -> list[Guard]:
@@ -22,6 +22,12 @@ def guards(bounds: Mapping[str, tuple[float | None, float | None]], metrics: Seq
     return [_guard(name, margin, ratio, known) for name, (margin, ratio) in bounds.items()]
 
 
+def measured(name: str, metrics: Sequence[Metric]) -> bool:
+    """Whether one of the metrics is what a guard of this name looks at."""
+    found = _QUANTILE.fullmatch(name)
+    return any(metric.name in (name, found["metric"] if found else name) for metric in metrics)
+
+
 def _guard(name: str, margin: float | None, ratio: float | None, known: Mapping[str, Metric]) -> Guard:
     if name in known:
         return Guard(name, margin, ratio)
@@ -30,9 +36,6 @@ def _guard(name: str, margin: float | None, ratio: float | None, known: Mapping[
         if ratio is None:
             raise InputError(f"evaluation.gate.{name}: a quantile is guarded by a ratio: {{ ratio = 1.2 }}")
         return Guard(found["metric"], None, ratio, int(found["percent"]) / 100)
-    near = difflib.get_close_matches(name, [*known, *(f"{metric}_p95" for metric in known)], 1, 0.0)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise InputError(
-        f"evaluation.gate.{name}: no scorer gives it{hint} (measured: {', '.join(sorted(known))}); "
-        "add its scorer to evaluation.scorers"
-    )
+    near = difflib.get_close_matches(name, [*known, *(f"{metric}_p95" for metric in known)], 1)
+    mend = f"did you mean {near[0]}?" if near else "measure with the scorer that gives it, or take the guard away"
+    raise InputError(f"evaluation.gate.{name}: nothing measures it; {mend} (measured: {', '.join(sorted(known))})")

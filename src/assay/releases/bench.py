@@ -14,6 +14,7 @@ from assay.evaluation.judges.opening import Bench
 from assay.models.chat import ChatModel
 from assay.releases import parts
 from assay.releases.checks import leaves
+from assay.releases.model_revision import revision
 from assay.releases.project import Project
 from assay.releases.reading import FILE_NAME
 from assay.releases.sections import EXTRACTIVE, ModelChoice
@@ -27,9 +28,11 @@ def bench(file: Path | None = None, *, verdicts: Verdicts | None = None) -> Benc
     """Judges over the models of an application, by name, and over any ``provider:model``.
 
     ``file`` is the application's; None looks for one here and above, and none is needed for a provider's model
-    and the offline judge. Nothing is read or opened before a judge is. ``verdicts`` are used again and added to.
+    and the offline judge. Nothing is read or opened before a judge is. ``verdicts`` are used again and added to,
+    as long as nothing changes in a model's settings that can alter them.
     """
-    return Bench(models=_Models(cache(lambda: _application(file))), verdicts=verdicts)
+    models = _Models(cache(lambda: _application(file)))
+    return Bench(models=models, revisions=_Revisions(models), verdicts=verdicts)
 
 
 def _application(file: Path | None) -> Project | None:
@@ -48,7 +51,7 @@ class _Models(Mapping[str, ChatModel]):
 
     def __getitem__(self, name: str) -> ChatModel:
         if name not in self.opened:
-            self.opened[name] = self._provided(name) if _is_provided(name) else self._named(name)
+            self.opened[name] = self._opened(name, self.chosen(name), self.application())
         return self.opened[name]
 
     def __contains__(self, name: object) -> bool:
@@ -58,21 +61,22 @@ class _Models(Mapping[str, ChatModel]):
         return _is_provided(name) if ":" in name else name in self._choices()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._choices())
+        # What messages offer: a model that only quotes cannot judge.
+        return (name for name, chosen in self._choices().items() if chosen.uses != EXTRACTIVE)
 
     def __len__(self) -> int:
-        return len(self._choices())
+        return sum(1 for _ in self)
 
-    def _provided(self, name: str) -> ChatModel:
-        return self._opened(name, ModelChoice(uses=name), self.application())
-
-    def _named(self, name: str) -> ChatModel:
+    def chosen(self, name: str) -> ModelChoice:
+        """A model's settings. Raises KeyError, and InputError for one that cannot judge."""
+        if _is_provided(name):
+            return ModelChoice(uses=name)
         chosen = self._choices().get(name)
         if chosen is None:
             raise KeyError(name)
         if chosen.uses == EXTRACTIVE:
             raise InputError(f"model {name!r} only quotes and cannot judge; name a language model, or `offline`")
-        return self._opened(name, chosen, self.application())
+        return chosen
 
     def _opened(self, name: str, chosen: ModelChoice, project: Project | None) -> ChatModel:
         if project is not None and project.manifest.limits.data == "local" and leaves(chosen):
@@ -82,6 +86,22 @@ class _Models(Mapping[str, ChatModel]):
     def _choices(self) -> Mapping[str, ModelChoice]:
         project = self.application()
         return project.manifest.models if project is not None else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Revisions(Mapping[str, str]):
+    """What tells the settings of one name from its settings at another time."""
+
+    models: _Models
+
+    def __getitem__(self, name: str) -> str:
+        return revision(self.models.chosen(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        return len(self.models)
 
 
 def _is_provided(name: str) -> bool:

@@ -12,16 +12,20 @@ from assay.evaluation import comparison_file, experiment
 from assay.evaluation.artifact import read, write
 from assay.evaluation.cases import Dataset
 from assay.evaluation.comparison import compare
+from assay.evaluation.comparison_file import Compares
 from assay.evaluation.dataset_file import read_dataset
 from assay.evaluation.environment import environment
 from assay.evaluation.estimate import Forecast, forecast
-from assay.evaluation.guards import guards
+from assay.evaluation.guards import guards, measured
+from assay.evaluation.labelling.correction import corrected, reasons
+from assay.evaluation.labelling.joining import labelled
+from assay.evaluation.labelling.population import judged_metrics
 from assay.evaluation.limiter import Limiter
 from assay.evaluation.making import Limits
 from assay.evaluation.progress import Watcher
 from assay.evaluation.records import Run
 from assay.evaluation.scorers.opening import open_scorers
-from assay.evaluation.scoring import Scorer
+from assay.evaluation.scoring import Metric, Scorer
 from assay.evaluation.verdicts import Comparison, Guard
 from assay.releases import parts
 from assay.releases.bench import bench
@@ -31,6 +35,7 @@ from assay.releases.snapshots import Snapshots, at_revision
 from assay.releases.subject import ReleaseSubject
 from assay.stores.database import Database
 from assay.stores.evaluations import EvaluationStore
+from assay.stores.labels import LabelStore
 from assay.stores.verdicts import VerdictStore
 
 ALWAYS = ("errors", "latency", "cost")
@@ -44,7 +49,8 @@ class Wanted:
     """What to measure; None takes what the application's file says.
 
     ``limit`` keeps the first so many cases, ``tags`` those that have these; ``against`` names a baseline
-    (``live``, a kept release, ``git:REVISION``, another application file); ``gated`` asks the file's gate.
+    (``live``, a kept release, ``git:REVISION``, another application file); ``gated`` asks the file's gate,
+    ``whole_gate`` refuses to do so where a guard's metric is not measured, rather than to leave that guard out.
     """
 
     datasets: Sequence[str] | None = None
@@ -56,20 +62,26 @@ class Wanted:
     tags: Mapping[str, str] = field(default_factory=dict)
     against: str | None = None
     gated: bool = True
+    whole_gate: bool = True
     bounds: Mapping[str, tuple[float | None, float | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
     """The run with its artifact's file, and likewise the baseline's with the comparison where there is one.
-    ``notices`` are what a person should know before reading on."""
+
+    ``kept`` is the comparison's file, ``notices`` what a person should know before reading on; ``differences``
+    where a comparison that was computed again comes out otherwise than its file says.
+    """
 
     run: Run
     artifact: Path
     baseline: Run | None = None
     baseline_artifact: Path | None = None
     comparison: Comparison | None = None
+    kept: Path | None = None
     notices: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,7 @@ class _Bench:
     dataset: Dataset
     scorers: tuple[Scorer, ...]
     store: EvaluationStore
+    labels: LabelStore
     repeats: int
     limits: Limits
 
@@ -91,6 +104,9 @@ async def evaluate(project: Project, wanted: Wanted, progress: Watcher | None = 
     other = baseline(project, wanted.against) if wanted.against else None
     with _bench(project, wanted) as bench:
         notices: list[str] = []
+        # Before anything is asked: a guard that nothing measures would be found out only after hours.
+        metrics = [metric for scorer in bench.scorers for metric in scorer.metrics]
+        asked = _guards(project, metrics, wanted, notices) if other is not None else []
         run = await _run(project, "this file", bench, progress, notices)
         artifact = write(run, project.state / RUNS)
         if other is None:
@@ -98,11 +114,10 @@ async def evaluate(project: Project, wanted: Wanted, progress: Watcher | None = 
         if other.release.digest == project.release.digest:
             notices.append(f"{wanted.against} is this very release ({project.release.short}): nothing has changed")
         against = await _run(other, wanted.against or "", bench, progress, notices)
-        kept = write(against, project.state / RUNS)
-        asked = _guards(project, run, wanted)
+        beside = write(against, project.state / RUNS)
         comparison = compare(run, against, asked, alpha=project.manifest.evaluation.alpha)
-        comparison_file.write(comparison, (run, artifact), (against, kept), asked, project.state / COMPARISONS)
-        return Evaluated(run, artifact, against, kept, comparison, tuple(notices))
+        kept = comparison_file.write(comparison, (run, artifact), (against, beside), asked, project.state / COMPARISONS)
+        return Evaluated(run, artifact, against, beside, comparison, kept, tuple(notices))
 
 
 async def foreseen(project: Project, wanted: Wanted) -> Mapping[str, Forecast]:
@@ -154,10 +169,23 @@ def dataset_of(project: Project, wanted: Wanted) -> Dataset:
         raise InputError('no cases: name a file with --dataset, or datasets = ["evals/*.jsonl"] in [evaluation]')
     dataset = read_dataset(files, base=base)
     cases = [case for case in dataset.cases if all(case.tags.get(key) == value for key, value in wanted.tags.items())]
-    cases = cases[: wanted.limit] if wanted.limit else cases
     if not cases:
-        raise InputError(f"none of the {len(dataset.cases)} cases has the tags {dict(wanted.tags)}")
-    return replace(dataset, cases=tuple(cases))
+        raise InputError(_untagged(dataset, wanted.tags))
+    return replace(dataset, cases=tuple(cases[: wanted.limit] if wanted.limit else cases))
+
+
+def _untagged(dataset: Dataset, tags: Mapping[str, str]) -> str:
+    """Why no case is left, with what there is to choose from."""
+    told = ", ".join(f"{key}={value}" for key, value in tags.items())
+    said = f"none of the {len(dataset.cases)} cases of {dataset.name} is tagged {told}"
+    for key, value in tags.items():
+        values = sorted({case.tags[key] for case in dataset.cases if key in case.tags})
+        if not values:
+            known = sorted({name for case in dataset.cases for name in case.tags})
+            return f"{said}; the tags are: {', '.join(known) or 'none'}"
+        if value not in values:
+            return f"{said}; {key} is one of: {', '.join(values[:20])}"
+    return said
 
 
 @contextmanager
@@ -174,6 +202,7 @@ def _bench(project: Project, wanted: Wanted) -> Iterator[_Bench]:
             dataset,
             scorers,
             EvaluationStore(database),
+            LabelStore(database),
             wanted.repeats or chosen.repeats,
             Limits(Limiter(concurrency), Limiter(concurrency)),
         )
@@ -190,7 +219,7 @@ async def _run(project: Project, label: str, bench: _Bench, progress: Watcher | 
         stack.push_async_callback(application.close)
         if application.notice:
             notices.append(f"{label}: {application.notice}")
-        return await experiment.run(
+        run = await experiment.run(
             ReleaseSubject(application),
             bench.dataset,
             bench.scorers,
@@ -201,34 +230,67 @@ async def _run(project: Project, label: str, bench: _Bench, progress: Watcher | 
             label=label,
             environment=environment(project.file.directory),
         )
+    run = with_labels(run, bench.labels)
+    notices += [f"{label}: {reason}" for reason in reasons(corrected(run))]
+    return run
 
 
-def _guards(project: Project, run: Run, wanted: Wanted) -> list[Guard]:
-    bounds = wanted.bounds
-    if bounds is None:
-        gate = project.manifest.evaluation.gate if wanted.gated else {}
-        bounds = {name: (bound.margin, bound.ratio) for name, bound in gate.items()}
-    return guards(bounds, run.metrics)
+def with_labels(run: Run, store: LabelStore) -> Run:
+    """The run with all labels of its answers that there are now. Raises StoreError."""
+    return labelled(run, store.labels(), {metric: store.draws(metric) for metric in judged_metrics(run)})
 
 
-def recomputed(project: Project | None, path: Path, against: Path | None) -> Evaluated:
+def _guards(project: Project, metrics: Sequence[Metric], wanted: Wanted, notices: list[str]) -> list[Guard]:
+    if wanted.bounds is not None:
+        return guards(wanted.bounds, metrics)
+    gate = project.manifest.evaluation.gate if wanted.gated else {}
+    bounds = {name: (bound.margin, bound.ratio) for name, bound in gate.items()}
+    if not wanted.whole_gate:
+        left_out = [name for name in bounds if not measured(name, metrics)]
+        bounds = {name: bound for name, bound in bounds.items() if name not in left_out}
+        notices.extend(f"evaluation.gate.{name} is not asked: nothing measures it here" for name in left_out)
+    return guards(bounds, metrics)
+
+
+def recomputed(
+    project: Project | None, path: Path, against: Path | None, labels: LabelStore | None = None
+) -> Evaluated:
     """Everything again from artifacts alone: of a run, of two, or of a comparison's file.
 
-    The gate is the one that a comparison's file tells; for two runs that of ``project``, where there is one.
-    A comparison that comes out otherwise than it says is told in ``notices``. Raises InputError.
+    The gate is the one that a comparison's file tells; for two runs that of ``project``, where there is one,
+    as far as both measured it. People's labels are those that the
+    artifacts hold; for two runs, ``labels`` in their place are those that there are now. Raises InputError.
     """
     kept = comparison_file.read(path) if against is None else None
     if kept is not None:
-        folder = path.parent if (path.parent / kept.run).exists() else path.parent.parent / RUNS
-        run, other = read(folder / kept.run), read(folder / kept.baseline)
-        comparison = compare(run, other, kept.guards, alpha=kept.alpha)
-        told = comparison_file.differences(kept.said, comparison)
-        notices = told or [f"every number of {path.name} was computed again from the two runs, and is the same"]
-        return Evaluated(run, folder / kept.run, other, folder / kept.baseline, comparison, tuple(notices))
-    run = read(path)
+        return _compared_again(path, kept)
+    run = _read(path, labels)
     if against is None:
-        return Evaluated(run, path)
-    other = read(against)
-    asked = _guards(project, run, Wanted()) if project is not None else []
+        return Evaluated(run, path, notices=tuple(reasons(corrected(run))))
+    other, notices = _read(against, labels), list[str]()
+    both = [metric for metric in run.metrics if metric.name in {each.name for each in other.metrics}]
+    asked = _guards(project, both, Wanted(whole_gate=False), notices) if project is not None else []
     alpha = project.manifest.evaluation.alpha if project is not None else 0.05
-    return Evaluated(run, path, other, against, compare(run, other, asked, alpha=alpha))
+    return Evaluated(run, path, other, against, compare(run, other, asked, alpha=alpha), notices=tuple(notices))
+
+
+def _compared_again(path: Path, kept: Compares) -> Evaluated:
+    near = (path.parent, path.parent.parent / RUNS)
+    folder = next((each for each in near if (each / kept.run).exists() and (each / kept.baseline).exists()), None)
+    if folder is None:
+        raise InputError(f"{path}: compares {kept.run} with {kept.baseline}; put both beside it, or into {near[1]}")
+    run, other = read(folder / kept.run), read(folder / kept.baseline)
+    comparison = compare(run, other, kept.guards, alpha=kept.alpha)
+    differing = comparison_file.differences(kept.said, comparison)
+    told = (
+        f"{path.name} does not say what its two runs give, in {len(differing)} places; what follows is computed"
+        if differing
+        else f"every number of {path.name} was computed again from its two runs, and is the same"
+    )
+    files = (folder / kept.run, folder / kept.baseline)
+    return Evaluated(run, files[0], other, files[1], comparison, path, (told,), tuple(differing))
+
+
+def _read(path: Path, labels: LabelStore | None) -> Run:
+    run = read(path)
+    return run if labels is None else with_labels(run, labels)

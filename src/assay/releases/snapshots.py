@@ -6,6 +6,7 @@ documents and the state are. A name such as ``live`` points at one release at a 
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from assay.releases.project import Project
 from assay.releases.reading import NoFile, interpreted
 from assay.stores.database import Database, by_prefix, insert_missing, schema
 
+# Never to be mistaken for git:REVISION or for a file.
+_SAYABLE = re.compile(r"[A-Za-z][\w.-]{0,99}")
 LIVE = "live"
 """The release that users are answered by: what ``assay serve`` started with last, or what it was set to."""
 _SCHEMA = schema("releases", 1)
@@ -68,7 +71,9 @@ class Snapshots:
         return project.release.digest
 
     def name(self, name: str, digest: str) -> None:
-        """Let a name point at a kept release."""
+        """Let a name point at a kept release. Raises InputError for what cannot be a name."""
+        if not _SAYABLE.fullmatch(name) or name.endswith(".toml"):
+            raise InputError(f"{name!r} cannot name a release: take letters, digits, -, _ and ., such as live-2")
         with self._database.write() as connection:
             connection.execute(delete(_NAMES).where(_NAMES.c.name == name))
             connection.execute(insert(_NAMES), [{"name": name, "digest": digest, "since": time.time()}])

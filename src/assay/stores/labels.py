@@ -60,7 +60,7 @@ _FIELDS = [_LABELS.c[name] for name in Label.__dataclass_fields__]
 class LabelStore:
     """Labels, the answers they are about, and draws. Safe for several threads and processes at once.
 
-    Every method may raise StoreError. What is added is on the disk when the method returns.
+    Every method may raise StoreError. What was added survives the death of the process.
     """
 
     def __init__(self, database: Database) -> None:

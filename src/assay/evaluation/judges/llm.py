@@ -10,7 +10,7 @@ from typing import Any
 
 from assay import __version__
 from assay.digest import Digest, digest, digest_text
-from assay.errors import InputError, InvalidOutput, StreamBroken
+from assay.errors import InputError, InvalidOutput
 from assay.evaluation.judges.forms import ClaimVerdicts
 from assay.evaluation.judges.locating import locate
 from assay.evaluation.judges.parsing import PARSER_REVISION, Reading, read
@@ -20,7 +20,7 @@ from assay.evaluation.judging import Item, Verdict
 from assay.evaluation.scoring import Spent
 from assay.messages import Message, System, User
 from assay.models.chat import ChatModel, Finished, Request
-from assay.models.streams import closing
+from assay.models.whole import whole
 from assay.scores import Unscored
 
 JUDGED_FIELD = {"faithfulness": "answer", "context_recall": "expected"}
@@ -123,7 +123,7 @@ class LlmJudge:
             return Verdict(Unscored(f"the {blank} is empty"))
         spent, wrong = Spent(), ""
         for _ in range(2):
-            finished = await self._ask(messages, item.repeat)
+            finished = await whole(self._model, self._decoding.request(messages, item.repeat))
             spent += _spent(finished)
             try:
                 reading = read(finished.text, rubric.form, self._model.identity)
@@ -136,13 +136,6 @@ class LlmJudge:
             return Verdict(reading.score, reading.reason, self._detail(reading, rubric, item, finished), None, spent)
         message = f"the judge's reply cannot be read: {wrong}"
         raise UnreadableReply(message, model=self._model.identity, spent=spent)
-
-    async def _ask(self, messages: tuple[Message, ...], repeat: int) -> Finished:
-        async with closing(self._model.stream(self._decoding.request(messages, repeat))) as events:
-            async for event in events:
-                if isinstance(event, Finished):
-                    return event
-        raise StreamBroken("the stream ended without an end", model=self._model.identity)
 
     def _detail(self, reading: Reading, rubric: Rubric, item: Item, finished: Finished) -> dict[str, Any]:
         detail = {**reading.detail, "model": finished.model}

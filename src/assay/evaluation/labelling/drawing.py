@@ -55,7 +55,8 @@ def drawn(population: Sequence[Unit], labels: Iterable[Label], draws: Sequence[D
     equal = True
     for name, found in by_draw.items():
         chances, order = _so_far(name, found, cases, known)
-        equal = equal and (name is None or name.startswith(RANDOM)) and len(set(chances.values())) <= 1
+        alike = len(chances) == len(cases) and len(set(chances.values())) == 1
+        equal = equal and alike and (name is None or name.startswith(RANDOM))
         for case, chance in chances.items():
             spared[case] *= 1 - chance
         for case in order:

@@ -16,8 +16,8 @@ from assay.evaluation.synthesis.candidates import Candidate, Kind, Seed
 from assay.language.control_tokens import neutral
 from assay.language.refusals import refuses
 from assay.messages import Message, System, User
-from assay.models.chat import ChatModel, Finished, Request
-from assay.models.streams import closing
+from assay.models.chat import ChatModel, Request
+from assay.models.whole import whole
 
 CHECK = "check"
 _FILES: Mapping[Kind, str] = {
@@ -103,9 +103,6 @@ def _quoted(passages: Sequence[Chunk]) -> str:
 
 
 async def _say(model: ChatModel, request: Request) -> tuple[str, Spent]:
-    async with closing(model.stream(request)) as events:
-        async for event in events:
-            if isinstance(event, Finished):
-                spent = Spent(1, event.usage.input, event.usage.output, event.cost)
-                return _THOUGHT.sub(" ", event.text).strip(), spent
-    raise InvalidOutput("the stream ended without a reply", model=model.identity)
+    finished = await whole(model, request)
+    spent = Spent(1, finished.usage.input, finished.usage.output, finished.cost)
+    return _THOUGHT.sub(" ", finished.text).strip(), spent

@@ -308,3 +308,20 @@ def test_a_cold_question_does_not_import_the_database_library(app: Path, run: Ru
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=app)
     assert done.stdout.strip() == "False"
+
+
+def test_an_evaluation_without_a_language_model_imports_none(app: Path, run: Run) -> None:
+    """The extractive writer and the offline judge: a model's SDK would take longer than the evaluation."""
+    run("ingest")
+    (app / "evals" / "one.jsonl").write_text('{"id": "a", "question": "How many days of holiday?"}\n', encoding="utf-8")
+    heavy = ["pydantic_ai", "openai", "genai_prices", "fastapi", "kreuzberg", "lancedb"]
+    code = (
+        "import sys; sys.argv = ['assay', 'eval', '--dataset', 'evals/one.jsonl', '--judge', 'offline', '--json']\n"
+        "from assay.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    code = ended.code\n"
+        f"print([name for name in {heavy} if name in sys.modules], code, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=app)
+    assert done.stderr.splitlines()[-1] == "[] 0"
+    assert '"faithfulness"' in done.stdout
+    assert json.loads(done.stdout)["run"]

@@ -6,17 +6,29 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from assay.errors import ModelError, ModelUnavailable, StreamBroken
-from assay.models.chat import ChatEvent, Finished, TextDelta, Usage
+from assay.models.chat import ChatEvent, Finished, Request, TextDelta, Usage
 from assay.models.fallback import FallbackModel
 from assay.models.providers import ProviderModel
 from assay.models.retrying import Backoff, RetryingModel
+from assay.models.streams import closing
 from assay.testing.chat_conformance import ChatConformance, Trial
 from assay.testing.chat_model import ScriptedModel
 from assay.testing.model_server import ModelServer
 from assay.testing.replies import Cut, Fail, Reply, Say
+
+
+class Slow(ScriptedModel):
+    """Lets others go on between two words, as a model behind a network does."""
+
+    async def stream(self, request: Request) -> AsyncIterator[ChatEvent]:
+        async with closing(ScriptedModel.stream(self, request)) as events:
+            async for event in events:
+                await anyio.lowlevel.checkpoint()
+                yield event
 
 
 @pytest.mark.anyio
@@ -39,7 +51,7 @@ class TestScriptedModel(ChatConformance):
 
     @asynccontextmanager
     async def endless(self) -> AsyncIterator[Trial]:
-        model = ScriptedModel(["word " * 10_000])
+        model = Slow(["word " * 100_000])
 
         async def stopped() -> bool:
             return model.closed == 1

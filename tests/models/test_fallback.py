@@ -36,6 +36,14 @@ async def test_the_first_that_answers_is_the_last_that_is_asked() -> None:
     assert second.requests == []
 
 
+async def test_a_whole_reply_comes_of_the_next_also_when_the_first_broke_off() -> None:
+    first = broken(StreamBroken("cut", model="a"), TextDelta("Half"))
+    final = await FallbackModel([first, ScriptedModel(["two"], identity="b")]).complete(ASK)
+    assert (final.model, final.text) == ("b", "two")
+    with pytest.raises(ModelUnavailable, match=r"a: cut.*b: down"):
+        await FallbackModel([first, broken(ModelUnavailable("down", model="b"))]).complete(ASK)
+
+
 async def test_no_change_after_something_was_shown() -> None:
     first = broken(StreamBroken("cut", model="a"), TextDelta("Half"))
     second = ScriptedModel(["two"])

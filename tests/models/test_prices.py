@@ -40,6 +40,14 @@ def test_unknown_is_none_and_not_zero(provider: str, model: str) -> None:
     assert cost(provider, model, Usage(1000, 100), AT) == (None, None)
 
 
+def test_a_provider_without_prices_costs_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the list was searched")
+
+    monkeypatch.setattr("genai_prices.calc_price", refuse)
+    assert cost("openai-compatible", "gpt-4o", Usage(1000, 100), AT) == (None, None)
+
+
 def test_own_prices_come_first() -> None:
     usage = Usage(input=2_000_000, output=500_000, cached=1_000_000)
     assert cost("openai", "gpt-4o", usage, AT, Price(2.0, 8.0))[0] == pytest.approx(2 * 2 + 4)

@@ -95,6 +95,18 @@ async def test_faults_have_types(reply: Reply, kind: type[ModelError], retryable
     assert not [event for event in shown if isinstance(event, Finished)]
 
 
+@pytest.mark.parametrize(("reply", "kind", "retryable"), [fault for fault in FAULTS if not isinstance(fault[0], Cut)])
+async def test_whole_answers_fail_alike(reply: Reply, kind: type[ModelError], retryable: bool) -> None:
+    async with ModelServer([reply]) as server:
+        with pytest.raises(ModelError) as caught:
+            await ProviderModel("m", base_url=server.base_url).complete(ASK)
+    assert len(server.received) == 1, "nothing below us may retry"
+    assert type(caught.value) is kind
+    assert caught.value.retryable is retryable
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize("how", ["close", "unfinished", "error"])
 async def test_a_cut_stream_is_broken_after_what_was_said(how: str) -> None:
     error, shown = await fail(Cut(("One", " two"), how))  # type: ignore[arg-type]

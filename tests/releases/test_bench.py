@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from assay.errors import AuthenticationFailed, ConfigError, InputError
+from assay.evaluation.judging import Item
 from assay.releases.bench import bench
+from assay.stores.database import Database
+from assay.stores.verdicts import VerdictStore
+from assay.testing.model_server import ModelServer
+from assay.testing.replies import Say
 
 APP = """
 [app]
@@ -80,3 +85,33 @@ def test_a_broken_file_is_told(app: Path) -> None:
     (app / "assay.toml").write_text("[app", encoding="utf-8")
     with pytest.raises(ConfigError):
         bench().open("main")
+
+
+@pytest.mark.anyio
+async def test_a_verdict_is_kept_until_the_models_settings_change(empty: Path) -> None:
+    reply = '{"claims": [{"claim": "x", "quote": "x", "verdict": "yes"}]}'
+    item = Item("faithfulness", {"question": "q", "contexts": "x", "answer": "x"})
+    async with ModelServer([Say(reply)]) as server:
+
+        async def judge(settings: str = "", path: str = "v1") -> int:
+            """Calls that the server saw, the file as it is now."""
+            base_url = server.base_url.removesuffix("v1") + path
+            told = f'uses = "openai-compatible"\nbase_url = "{base_url}"\nmodel = "small"\n{settings}'
+            (empty / "assay.toml").write_text(f'[app]\nname = "x"\n[models.main]\n{told}\n[answer]\nroute = ["main"]\n')
+            before = len(server.received)
+            database = Database.at(empty / "v.db")
+            try:
+                await bench(verdicts=VerdictStore(database)).open("main").judge(item)
+            finally:
+                database.close()
+            return len(server.received) - before
+
+        assert await judge() == 1
+        assert await judge() == 0
+        assert await judge("timeout = '5 s'") == 0
+        assert await judge("price = {input = 1.0, output = 2.0}") == 0
+        assert await judge("temperature = 0.7") == 1
+        assert await judge("options = {top_p = 0.5}") == 1
+        assert await judge("options = {top_p = 0.5}") == 0
+        assert await judge(path="other/v1") == 1
+        assert await judge() == 0

@@ -85,7 +85,8 @@ class ChatModel(Protocol):
     """A model that writes.
 
     ``stream`` yields deltas as they arrive, unbuffered, then exactly one Finished, or
-    raises a ModelError. Closing the iterator ends the request at the provider.
+    raises a ModelError. Closing the iterator ends the request at the provider. Who needs no deltas asks
+    through ``whole``, which takes a model's own ``complete`` where it has one.
     """
 
     @property

@@ -83,7 +83,20 @@ def key_name(where: Address, named: str | None) -> str | None:
 
 
 def connect(where: Address, key: str | None, named: str | None) -> Model[Any]:
-    """The model at an address. Raises PluginError, AuthenticationFailed or InputError."""
+    """The model at an address, whose SDK tries once. Raises PluginError, AuthenticationFailed or InputError."""
+    model = _model(where, key, named)
+    client: Any = getattr(model, "client", None)
+    if isinstance(getattr(client, "max_retries", None), int):
+        client.max_retries = 0
+    return model
+
+
+def tries_once(model: Model[Any]) -> bool:
+    """Whether the model's own client never tries again: to say so in a request would make a client for each."""
+    return getattr(getattr(model, "client", None), "max_retries", None) == 0
+
+
+def _model(where: Address, key: str | None, named: str | None) -> Model[Any]:
     if where.provider == COMPATIBLE and where.base_url:
         provider = OpenAICompatibleProvider(COMPATIBLE, base_url=where.base_url, api_key=key)
         return OpenAIChatModel(where.model, provider=provider, profile=STRICT)

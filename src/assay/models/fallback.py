@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from assay.errors import ModelError, ModelUnavailable, RateLimited
 from assay.models.chat import ChatEvent, ChatModel, Finished, Request
 from assay.models.streams import closing
+from assay.models.whole import whole
 
 
 class FallbackModel:
@@ -49,6 +50,16 @@ class FallbackModel:
             except ModelError as error:
                 if shown:
                     raise
+                failures.append(error)
+        raise together(failures, self.identity)
+
+    async def complete(self, request: Request) -> Finished:
+        """A whole reply of the first model that gives one."""
+        failures: list[ModelError] = []
+        for model in self._models:
+            try:
+                return await whole(model, request)
+            except ModelError as error:
                 failures.append(error)
         raise together(failures, self.identity)
 

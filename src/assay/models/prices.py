@@ -61,6 +61,8 @@ def cost(
         return own.of(usage), "set by the application"
     counted = genai_prices.Usage(input_tokens=usage.input, cache_read_tokens=usage.cached, output_tokens=usage.output)
     wanted = PROVIDERS.get(provider, provider)
+    if wanted not in _providers():  # spares a search through every price at each call of one's own server
+        return None, None
     try:
         found = genai_prices.calc_price(counted, model, provider_id=wanted, genai_request_timestamp=at)
     except LookupError:
@@ -68,6 +70,11 @@ def cost(
     if found.provider.id != wanted:  # the list also guesses: a name like "openai-compatible" is not OpenAI
         return None, None
     return float(found.total_price), listed()
+
+
+@cache
+def _providers() -> frozenset[str]:
+    return frozenset(provider.id for provider in price_list.providers)
 
 
 @cache

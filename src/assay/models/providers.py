@@ -12,18 +12,20 @@ from typing import Any
 
 import anyio.lowlevel
 from pydantic_ai import messages as foreign
-from pydantic_ai.direct import model_request_stream
-from pydantic_ai.models import Model, StreamedResponse
+from pydantic_ai.direct import model_request, model_request_stream
+from pydantic_ai.models import Model
+from pydantic_ai.settings import ModelSettings
 
-from assay.errors import ContentFiltered, InvalidOutput, ModelError, StreamBroken
+from assay.errors import ContentFiltered, InvalidOutput, ModelError, ModelRefusedRequest, ModelTimeout, StreamBroken
 from assay.messages import ToolCall
 from assay.models.chat import ChatEvent, Finished, ReasoningDelta, Request, TextDelta, Usage
-from assay.models.connection import address, connect, key_name
+from assay.models.connection import address, connect, key_name, tries_once
 from assay.models.conversation import check_options, to_history, to_parameters, to_settings
 from assay.models.keys import read_key
 from assay.models.prices import Price, cost
 from assay.models.tokens import TokenCounter, counter_for
 from assay.models.translate import translate
+from assay.models.whole import collected
 
 
 class ProviderModel:
@@ -31,7 +33,7 @@ class ProviderModel:
 
     ``api_key_env`` names the environment variable that holds the key; without it the provider's usual
     one is read, and a server at ``base_url`` gets none. ``timeout`` is in seconds, to the first piece of
-    the answer and between two. ``window`` is in tokens; None takes the one that is known for the
+    the answer and between two, or to a whole answer. ``window`` is in tokens; None takes the one that is known for the
     model, if any. ``options`` are pydantic-ai's model settings. ``price`` overrides the price list,
     ``counter`` the counting of tokens.
 
@@ -63,6 +65,7 @@ class ProviderModel:
         self._counter = counter or counter_for(self._address.provider, self._address.model)
         self._model = connect(self._address, self._key, self._key_name)
         self._loop: object | None = None
+        self._streams_only = False
         self._window = window or self._model.profile.get("context_window")
 
     @property
@@ -82,16 +85,7 @@ class ProviderModel:
 
     async def stream(self, request: Request) -> AsyncIterator[ChatEvent]:
         """One request. Closing the iterator closes the connection, which is what stops a server."""
-        check_options(request.options)
-        model = self._connected()
-        settings = to_settings(
-            request,
-            temperature=self._temperature,
-            max_tokens=self._max_tokens,
-            timeout=self._timeout,
-            options=self._options,
-            unsupported=model.unsupported_settings,
-        )
+        model, settings = self._prepared(request)
         streaming = False
         try:
             async with model_request_stream(
@@ -105,18 +99,63 @@ class ProviderModel:
                 async for event in response:
                     if (delta := _delta(event)) is not None:
                         yield delta
-                finished = self._finished(response)
+                finished = self._finished(response.get())
         except ModelError:
             raise
         except Exception as error:
-            raise translate(
-                error,
-                model=self.identity,
-                key_name=self._key_name,
-                secrets=(self._key or "",),
-                streaming=streaming,
-            ) from error
+            raise self._translated(error, streaming=streaming) from error
         yield finished
+
+    async def complete(self, request: Request) -> Finished:
+        """One request without deltas.
+
+        A server that takes longer over a whole answer than ``timeout``, or that only streams, is asked for
+        streams from then on: only they tell one that is slow from one that is silent.
+        """
+        if not self._streams_only:
+            try:
+                return await self._complete(request)
+            except ModelTimeout:
+                self._streams_only = True
+                raise
+            except ModelRefusedRequest as error:
+                if "stream" not in str(error).lower():
+                    raise
+                self._streams_only = True
+        return await collected(self, request)
+
+    async def _complete(self, request: Request) -> Finished:
+        model, settings = self._prepared(request)
+        try:
+            reply = await model_request(
+                model,
+                to_history(request.messages),
+                model_settings=settings,
+                model_request_parameters=to_parameters(request.tools),
+                instrument=False,
+            )
+            return self._finished(reply)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise self._translated(error) from error
+
+    def _prepared(self, request: Request) -> tuple[Model[Any], ModelSettings]:
+        check_options(request.options)
+        model = self._connected()
+        settings = to_settings(
+            request,
+            temperature=self._temperature,
+            max_tokens=self._max_tokens,
+            timeout=self._timeout,
+            options=self._options,
+            unsupported=model.unsupported_settings | ({"max_retries"} if tries_once(model) else set()),
+        )
+        return model, settings
+
+    def _translated(self, error: Exception, *, streaming: bool = False) -> ModelError:
+        secrets = (self._key or "",)
+        return translate(error, model=self.identity, key_name=self._key_name, secrets=secrets, streaming=streaming)
 
     def _connected(self) -> Model[Any]:
         """Connections belong to the event loop that opened them; another loop gets its own."""
@@ -126,9 +165,8 @@ class ProviderModel:
         self._loop = loop
         return self._model
 
-    def _finished(self, response: StreamedResponse) -> Finished:
+    def _finished(self, reply: foreign.ModelResponse) -> Finished:
         """The end of the answer, if it is one. Raises StreamBroken, ContentFiltered, InvalidOutput."""
-        reply = response.get()
         raw = (reply.provider_details or {}).get("finish_reason")
         reason = reply.finish_reason or (raw if isinstance(raw, str) else None)
         if reason is None or reply.state != "complete":

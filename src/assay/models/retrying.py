@@ -15,6 +15,7 @@ import anyio
 from assay.errors import InvalidOutput, ModelError, ModelTimeout, RateLimited
 from assay.models.chat import ChatEvent, ChatModel, Finished, Request
 from assay.models.streams import closing
+from assay.models.whole import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,28 @@ class RetryingModel:
                 if wait is None:
                     raise
             await backoff.sleep(wait)
+
+    async def complete(self, request: Request) -> Finished:
+        """A whole reply, which shows nothing before its end: every failure that can pass is tried again."""
+        backoff, began = self._backoff, self._backoff.clock()
+        tried = 0
+        while True:
+            try:
+                return await self._whole(request, began)
+            except ModelError as error:
+                tried += 1
+                wait = backoff.wait(error, tried, backoff.clock() - began)
+                if wait is None:
+                    raise
+            await backoff.sleep(wait)
+
+    async def _whole(self, request: Request, began: float) -> Finished:
+        backoff = self._backoff
+        if backoff.deadline is None:
+            return await whole(self._model, request)
+        with anyio.move_on_after(backoff.deadline - (backoff.clock() - began)):
+            return await whole(self._model, request)
+        raise ModelTimeout(f"not finished within {backoff.deadline:g} s", model=self.identity)
 
     async def _within(self, events: AsyncIterator[ChatEvent], began: float) -> AsyncIterator[ChatEvent]:
         """The events, each awaited no longer than the deadline; time the reader takes counts too."""

@@ -133,8 +133,10 @@ def _transport(error: Exception, model: str, *, streaming: bool) -> ModelError |
         "pydantic_ai.ModelConnectionError",
         "builtins.OSError",
     }:
+        # Of a whole answer only the words tell that it had begun.
+        begun = streaming or "complete message body" in str(root)
         # A failure to connect is never the middle of an answer, whenever it is reported.
-        if streaming and not names & {"httpx.ConnectError", "httpx2.ConnectError"}:
+        if begun and not names & {"httpx.ConnectError", "httpx2.ConnectError"}:
             return StreamBroken("the connection closed before the answer was finished", model=model)
         return ModelUnavailable(
             f"cannot reach the model's server ({type(root).__name__}); is it running, is base_url right?",

@@ -13,10 +13,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+import anyio
+
 from assay.errors import ModelError
 from assay.messages import System, User
 from assay.models.chat import ChatEvent, ChatModel, Finished, Request, TextDelta
 from assay.models.streams import closing
+from assay.models.whole import whole
 
 REQUEST = Request((System("Be brief."), User("Say something.")))
 PIECES = ("Grüße", " from", " the\n", "\n model", " 你好", " 👍.", " ")
@@ -108,6 +111,37 @@ class ChatConformance(ABC):
                     break
             assert await trial.stopped()
 
+    async def test_a_whole_reply_is_the_end_of_the_stream(self) -> None:
+        async with self.saying(PIECES) as trial:
+            final = [event async for event in trial.model.stream(REQUEST)][-1]
+            assert await whole(trial.model, REQUEST) == final
+
+    async def test_a_whole_reply_fails_as_the_stream_does(self) -> None:
+        async with self.failing() as trial:
+            streamed, said = await _error(trial.model), await _whole_error(trial.model)
+        assert said is not None
+        assert (type(said), said.retryable, str(said)) == (
+            type(streamed),
+            streamed and streamed.retryable,
+            str(streamed),
+        )
+
+    async def test_half_a_reply_is_never_a_whole_one(self) -> None:
+        async with self.breaking(("Half", " an")) as trial:
+            streamed, said = await _error(trial.model), await _whole_error(trial.model)
+        assert said is not None
+        assert type(said) is type(streamed)
+        assert said.retryable
+
+    async def test_cancelling_a_whole_reply_stops_the_request(self) -> None:
+        async with self.endless() as trial:
+            assert trial.stopped is not None
+            finished = None
+            with anyio.move_on_after(0.2):
+                finished = await whole(trial.model, REQUEST)
+            assert finished is None, "it goes on for longer than this"
+            assert await trial.stopped()
+
     async def test_it_says_who_it_is_and_counts(self) -> None:
         async with self.saying(PIECES) as trial:
             model = trial.model
@@ -126,6 +160,14 @@ async def _error(model: ChatModel, events: list[ChatEvent] | None = None) -> Mod
         async for event in model.stream(REQUEST):
             if events is not None:
                 events.append(event)
+    except ModelError as error:
+        return error
+    return None
+
+
+async def _whole_error(model: ChatModel) -> ModelError | None:
+    try:
+        await whole(model, REQUEST)
     except ModelError as error:
         return error
     return None

@@ -143,7 +143,8 @@ class ModelServer:
             case Hang():
                 await asyncio.sleep(reply.seconds)
             case Say() if not request.body.get("stream"):
-                await asyncio.sleep(reply.delay)
+                # As long as its stream would take: a server writes a whole answer no faster.
+                await asyncio.sleep(reply.delay + reply.pause * max(0, len(reply.pieces or ()) - 1))
                 await _send(writer, 200, json.dumps(whole(reply, request.path)).encode())
             case Cut() if not request.body.get("stream"):
                 writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{"id"')

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ def embeddings(body: Mapping[str, Any], dimensions: int) -> Json:
 
 
 def whole(reply: Say, path: str) -> Json:
-    """The reply to a request that does not stream."""
+    """The reply to a request that does not stream: the text, or where only pieces were given all of them."""
+    reply = replace(reply, text=reply.text or "".join(reply.pieces or ()))
     if path.endswith("/responses"):
         return _response(reply, "completed", [_output_message(reply.text)])
     message: Json = {"role": "assistant", "content": reply.text}

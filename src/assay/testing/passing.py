@@ -49,7 +49,7 @@ def assert_passes(
     if inconclusive not in ("fail", "skip", "pass"):
         raise ValueError(f'inconclusive={inconclusive!r}: write "fail", "skip" or "pass"')
     project = Project.load(None if release is None else Path(release))
-    bounds = None if gate is None else {name: (b.get("margin"), b.get("ratio")) for name, b in gate.items()}
+    bounds = None if gate is None else {name: _bound(name, each) for name, each in gate.items()}
     if not (bounds if bounds is not None else project.manifest.evaluation.gate):
         raise ValueError("there is no gate: give gate={...}, or [evaluation.gate] in the application's file")
     datasets = [dataset] if isinstance(dataset, str | PathLike) else dataset
@@ -63,7 +63,7 @@ def assert_passes(
     )
     # In a thread of its own, since the test may itself run in an event loop.
     with ThreadPoolExecutor(1) as threads:
-        found = threads.submit(anyio.run, evaluate, project, wanted).result()
+        found = threads.submit(lambda: anyio.run(evaluate, project, wanted)).result()
     assert found.comparison is not None
     verdict = found.comparison.verdict
     told = markdown_summary(report(found.run, comparison=found.comparison, baseline=found.baseline))
@@ -76,3 +76,10 @@ def assert_passes(
     if isinstance(verdict, Fail | Inconclusive):
         raise AssertionError(f"{type(verdict).__name__.lower()}: {verdict.why}\n\n{told}")
     return found
+
+
+def _bound(name: str, told: Mapping[str, float]) -> tuple[float | None, float | None]:
+    """Margin and ratio, of which exactly one is given. Raises ValueError."""
+    if len(told) != 1 or not told.keys() <= {"margin", "ratio"}:
+        raise ValueError(f'gate[{name!r}] is {dict(told)}: write {{"margin": 0.02}} or {{"ratio": 1.2}}')
+    return told.get("margin"), told.get("ratio")

@@ -122,8 +122,8 @@ def recompute(
     Exits 1 where a comparison's file says something else than its two runs give.
     """
     from assay.errors import ConfigError
-    from assay.releases.evaluating import recomputed
     from assay.releases.project import Project
+    from assay.releases.recomputing import recomputed
 
     project: Project | None = None
     try:
@@ -181,9 +181,10 @@ def experiments_compare(
 ) -> None:
     """Compare two runs that were made, with the labels that there are now."""
     from assay.evaluation.experiments import find
-    from assay.releases.evaluating import RUNS, recomputed
+    from assay.releases.evaluating import RUNS
     from assay.releases.labelling import opened_labels
     from assay.releases.project import Project
+    from assay.releases.recomputing import recomputed
 
     project = Project.load(file)
     folder = project.state / RUNS
@@ -205,8 +206,9 @@ def experiments_export(
     from assay.evaluation.experiments import find
     from assay.evaluation.reporting.mlflow_export import connect, export
     from assay.evaluation.reporting.summary import report
-    from assay.releases.evaluating import RUNS, recomputed
+    from assay.releases.evaluating import RUNS
     from assay.releases.project import Project
+    from assay.releases.recomputing import recomputed
 
     project = Project.load(file)
     client = connect(tracking_uri or None)

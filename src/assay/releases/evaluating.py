@@ -9,10 +9,9 @@ from pathlib import Path
 
 from assay.errors import InputError, NotFound
 from assay.evaluation import comparison_file, experiment
-from assay.evaluation.artifact import read, write
+from assay.evaluation.artifact import write
 from assay.evaluation.cases import Dataset
 from assay.evaluation.comparison import compare
-from assay.evaluation.comparison_file import Compares
 from assay.evaluation.dataset_file import read_dataset
 from assay.evaluation.environment import environment
 from assay.evaluation.estimate import Forecast, forecast
@@ -106,7 +105,7 @@ async def evaluate(project: Project, wanted: Wanted, progress: Watcher | None = 
         notices: list[str] = []
         # Before anything is asked: a guard that nothing measures would be found out only after hours.
         metrics = [metric for scorer in bench.scorers for metric in scorer.metrics]
-        asked = _guards(project, metrics, wanted, notices) if other is not None else []
+        asked = asked_guards(project, metrics, wanted, notices) if other is not None else []
         run = await _run(project, "this file", bench, progress, notices)
         artifact = write(run, project.state / RUNS)
         if other is None:
@@ -240,7 +239,8 @@ def with_labels(run: Run, store: LabelStore) -> Run:
     return labelled(run, store.labels(), {metric: store.draws(metric) for metric in judged_metrics(run)})
 
 
-def _guards(project: Project, metrics: Sequence[Metric], wanted: Wanted, notices: list[str]) -> list[Guard]:
+def asked_guards(project: Project, metrics: Sequence[Metric], wanted: Wanted, notices: list[str]) -> list[Guard]:
+    """The guards that are wanted of what is measured; ``notices`` gets those that are left out. Raises InputError."""
     if wanted.bounds is not None:
         return guards(wanted.bounds, metrics)
     gate = project.manifest.evaluation.gate if wanted.gated else {}
@@ -250,47 +250,3 @@ def _guards(project: Project, metrics: Sequence[Metric], wanted: Wanted, notices
         bounds = {name: bound for name, bound in bounds.items() if name not in left_out}
         notices.extend(f"evaluation.gate.{name} is not asked: nothing measures it here" for name in left_out)
     return guards(bounds, metrics)
-
-
-def recomputed(
-    project: Project | None, path: Path, against: Path | None, labels: LabelStore | None = None
-) -> Evaluated:
-    """Everything again from artifacts alone: of a run, of two, or of a comparison's file.
-
-    The gate is the one that a comparison's file tells; for two runs that of ``project``, where there is one,
-    as far as both measured it. People's labels are those that the
-    artifacts hold; for two runs, ``labels`` in their place are those that there are now. Raises InputError.
-    """
-    kept = comparison_file.read(path) if against is None else None
-    if kept is not None:
-        return _compared_again(path, kept)
-    run = _read(path, labels)
-    if against is None:
-        return Evaluated(run, path, notices=tuple(reasons(corrected(run))))
-    other, notices = _read(against, labels), list[str]()
-    both = [metric for metric in run.metrics if metric.name in {each.name for each in other.metrics}]
-    asked = _guards(project, both, Wanted(whole_gate=False), notices) if project is not None else []
-    alpha = project.manifest.evaluation.alpha if project is not None else 0.05
-    return Evaluated(run, path, other, against, compare(run, other, asked, alpha=alpha), notices=tuple(notices))
-
-
-def _compared_again(path: Path, kept: Compares) -> Evaluated:
-    near = (path.parent, path.parent.parent / RUNS)
-    folder = next((each for each in near if (each / kept.run).exists() and (each / kept.baseline).exists()), None)
-    if folder is None:
-        raise InputError(f"{path}: compares {kept.run} with {kept.baseline}; put both beside it, or into {near[1]}")
-    run, other = read(folder / kept.run), read(folder / kept.baseline)
-    comparison = compare(run, other, kept.guards, alpha=kept.alpha)
-    differing = comparison_file.differences(kept.said, comparison)
-    told = (
-        f"{path.name} does not say what its two runs give, in {len(differing)} places; what follows is computed"
-        if differing
-        else f"every number of {path.name} was computed again from its two runs, and is the same"
-    )
-    files = (folder / kept.run, folder / kept.baseline)
-    return Evaluated(run, files[0], other, files[1], comparison, path, (told,), tuple(differing))
-
-
-def _read(path: Path, labels: LabelStore | None) -> Run:
-    run = read(path)
-    return run if labels is None else with_labels(run, labels)

@@ -29,6 +29,9 @@ def assert_passes(request: pytest.FixtureRequest) -> Callable[..., Evaluated]:
         except AssertionError as error:
             told.append(f"{request.node.nodeid}: {str(error).splitlines()[0]}")
             raise
+        except pytest.skip.Exception as skipped:
+            told.append(f"{request.node.nodeid}: {skipped.msg}")
+            raise
         verdict = found.comparison.verdict if found.comparison else None
         told.append(f"{request.node.nodeid}: {type(verdict).__name__.lower()}: {verdict.why if verdict else ''}")
         return found

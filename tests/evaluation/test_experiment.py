@@ -135,13 +135,26 @@ async def test_one_changed_case_runs_alone(store: EvaluationStore) -> None:
     answerer, quality = Answerer(), Counting()
     before = cases()
     await run(answerer, before, [quality], store=store)
-    changed = replace(before.cases[7], expected=("yes",))
+    changed = replace(before.cases[7], question="What else?")
     renamed = replace(before.cases[8], id="renamed", tags={"topic": "new"})
     after = Dataset("small", (*before.cases[:7], changed, renamed, *before.cases[9:]))
     found = await run(answerer, after, [quality], store=store)
-    assert answerer.asked == {case.question: 2 if case is changed else 1 for case in after.cases}
+    assert answerer.asked == {case.question: 1 for case in (*before.cases, changed)}
     assert quality.scored == answerer.asked
     assert found.results[8].case.id == "renamed"
+
+
+async def test_another_expected_answer_is_scored_anew_and_asked_nobody(store: EvaluationStore) -> None:
+    answerer, quality = Answerer(), Counting()
+    before = cases()
+    await run(answerer, before, [quality], store=store)
+    changed = replace(before.cases[7], expected=("yes",))
+    twice = replace(before.cases[7], id="twice", expected=("no",))
+    after = Dataset("small", (*before.cases[:7], changed, twice, *before.cases[8:]))
+    found = await run(answerer, after, [quality], store=store)
+    assert answerer.asked.total() == len(before.cases)
+    assert quality.scored.total() == len(before.cases) + 2
+    assert [result.case.expected for result in found.results[7:9]] == [("yes",), ("no",)]
 
 
 async def test_a_changed_scorer_scores_again_and_asks_nobody(store: EvaluationStore) -> None:

@@ -51,6 +51,17 @@ class Case:
         return f"document:{self.relevant[0]}" if self.relevant else f"case:{self.id}"
 
     @property
+    def asked(self) -> Digest:
+        """Changes with whatever an answer may depend on: what is asked, after what, and by whom."""
+        return digest(
+            {
+                "question": self.question,
+                "history": [[turn.role, turn.text] for turn in self.history],
+                "access": None if self.access is None else sorted(self.access),
+            }
+        )
+
+    @property
     def digest(self) -> Digest:
         """Changes with whatever an answer or a score may depend on: not with tags, provenance and cluster."""
         return digest(

@@ -140,34 +140,36 @@ def _forecast(
     concurrency: int,
     typical: Typical | None,
 ) -> Forecast:
-    units: dict[Digest, Unit] = {}
+    found: dict[tuple[Digest, Digest], Unit] = {}
     for case in dataset.cases:
-        digest = case.digest
+        asked, digest = case.asked, case.digest
         for repeat in range(repeats):
-            key = answer_key(subject.identity, subject.state, digest, repeat)
-            units.setdefault(key, Unit(key, case, digest, repeat))
-    answers = store.answers(units)
-    for key, kept in answers.items():
-        units[key].content, units[key].whole = kept.content, kept.whole
-    missing = len(units) - len(answers)
+            key = answer_key(subject.identity, subject.state, asked, repeat)
+            found.setdefault((key, digest), Unit(key, case, digest, repeat))
+    units = list(found.values())
+    answers = store.answers({unit.key for unit in units})
+    for unit in units:
+        if unit.key in answers:
+            unit.content, unit.whole = answers[unit.key].content, answers[unit.key].whole
+    missing = sum(unit.content is None for unit in units)
     like, based_on = _like(subject, units, store) if missing else ([], "nothing is missing")
     identities = [(scorer.identity, content_only(scorer)) for scorer in scorers]
-    keys = [score_keys(unit, identities) for unit in units.values() if unit.content is not None]
+    keys = [score_keys(unit, identities) for unit in units if unit.content is not None]
     known = store.known_scores(key for own in keys for key in own)
     parts = []
     for at, scorer in enumerate(scorers):
         wanted = {own[at] for own in keys}
         unknown = len(wanted - known) + missing
         parts.append(_scores(scorer, len(wanted & known), unknown, store))
-    part = _answers(len(answers), missing, like, based_on, typical)
+    part = _answers(len(units) - missing, missing, like, based_on, typical)
     return Forecast(len(dataset.cases), repeats, concurrency, part, tuple(parts))
 
 
-def _like(subject: Subject, units: dict[Digest, Unit], store: EvaluationStore) -> tuple[list[KeptAnswer], str]:
+def _like(subject: Subject, units: Sequence[Unit], store: EvaluationStore) -> tuple[list[KeptAnswer], str]:
     own = store.sample_answers(digest_text(subject.identity), _SAMPLE)
     if own:
         return own, f"{len(own)} known answers of the same subject"
-    others = store.sample_answers_to({unit.digest for unit in units.values()}, _SAMPLE)
+    others = store.sample_answers_to({unit.digest for unit in units}, _SAMPLE)
     return others, f"{len(others)} answers of other subjects to these cases" if others else "nothing known"
 
 

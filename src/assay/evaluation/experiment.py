@@ -100,14 +100,14 @@ def _check(dataset: Dataset, scorers: Sequence[Scorer], repeats: int) -> None:
 def _units(subject: Subject, dataset: Dataset, repeats: int) -> list[Unit]:
     """What is to be asked, in the order of cases, then repeats; what is the same once."""
     identity, state = subject.identity, subject.state
-    found: dict[str, Unit] = {}
+    found: dict[tuple[str, str], Unit] = {}
     for at, case in enumerate(dataset.cases):
-        digest = case.digest
+        asked, digest = case.asked, case.digest
         for repeat in range(repeats):
-            key = answer_key(identity, state, digest, repeat)
-            unit = found.get(key)
+            key = answer_key(identity, state, asked, repeat)
+            unit = found.get((key, digest))
             if unit is None:
-                unit = found[key] = Unit(key, case, digest, repeat)
+                unit = found[key, digest] = Unit(key, case, digest, repeat)
             unit.places.append(Place(at, repeat))
     return list(found.values())
 

@@ -7,9 +7,9 @@ from assay.evaluation.codec import FORMAT
 from assay.evaluation.scoring import Scorer
 
 
-def answer_key(identity: str, state: str, case: Digest, repeat: int) -> Digest:
-    """Changes with the subject, what it answers from, the case, and which time it is asked."""
-    return digest(["answer", FORMAT, identity, state, case, repeat])
+def answer_key(identity: str, state: str, asked: Digest, repeat: int) -> Digest:
+    """Changes with the subject, what it answers from, what is asked (``Case.asked``), and which time it is."""
+    return digest(["answer", FORMAT, identity, state, asked, repeat])
 
 
 def score_key(scorer: str, case: Digest, answer: Digest) -> Digest:

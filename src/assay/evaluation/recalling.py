@@ -55,7 +55,7 @@ def _recall(units: Sequence[Unit], scorers: Sequence[Scorer], store: EvaluationS
     answers = store.answers([unit.key for unit in units])
     known = [unit for unit in units if unit.key in answers]
     for unit in known:
-        kept = answers.pop(unit.key)
+        kept = answers[unit.key]
         unit.outcome, unit.content, unit.whole = outcome_of(kept), kept.content, kept.whole
     meter.answers_reused = len(known)
     identities = [(scorer.identity, content_only(scorer)) for scorer in scorers]

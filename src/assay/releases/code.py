@@ -9,6 +9,10 @@ import assay
 from assay.digest import Digest, digest, digest_bytes
 
 
+NO_ANSWERS = frozenset({"cli", "evaluation", "serving", "statistics", "testing"})
+"""Rooms that ask, measure or show; what is answered does not depend on them."""
+
+
 @dataclass(frozen=True, slots=True)
 class CodeVersion:
     """``source`` differs between two checkouts of one version that differ in any source file."""
@@ -26,7 +30,8 @@ def installed() -> CodeVersion:
 
 
 def digest_source(folder: Path) -> Digest:
-    """SHA-256 over the relative paths and contents of a package's Python files.
+    """SHA-256 over the relative paths and contents of a package's Python files, but for rooms that no answer
+    passes through (NO_ANSWERS): else a new report would make a new release, and everything be asked again.
 
     Line ends are counted as line feeds, so that a checkout on another system is the same code.
     """
@@ -34,5 +39,6 @@ def digest_source(folder: Path) -> Digest:
         {
             file.relative_to(folder).as_posix(): digest_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
             for file in folder.rglob("*.py")
+            if file.relative_to(folder).parts[0] not in NO_ANSWERS
         }
     )

@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 import numpy as np
 
-from assay.evaluation.ranking import recall
+from assay.evaluation.scorers.ranking import recall
 from assay.models.minilm import MiniLM
 from benchmarks import machine
 from benchmarks.metrics import distinct, paired

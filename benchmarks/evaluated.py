@@ -16,9 +16,9 @@ from pathlib import Path
 
 import anyio
 
-from assay.evaluation.artifact import write
+from assay.evaluation.artifacts.run_file import write
 from assay.evaluation.cases import Case, Dataset
-from assay.evaluation.experiment import run, subject
+from assay.evaluation.running.experiment import run, subject
 from assay.evaluation.samples import Answered, Passage, Sample
 from assay.evaluation.scoring import Measured, Metric, Spent
 from assay.models.chat import Usage

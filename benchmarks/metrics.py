@@ -1,4 +1,4 @@
-"""Paired comparison of two systems on the same questions; measures of ranking are in assay.evaluation.ranking."""
+"""Paired comparison of two systems on the same questions; measures of ranking are in evaluation.scorers.ranking."""
 
 from __future__ import annotations
 

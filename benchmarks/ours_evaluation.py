@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 
 from assay.evaluation.cases import Case, Dataset
-from assay.evaluation.experiment import run, subject
+from assay.evaluation.running.experiment import run, subject
 from assay.evaluation.judges.llm import LlmJudge
 from assay.evaluation.records import Run
 from assay.evaluation.samples import Answered, Passage

@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 import numpy as np
 
-from assay.evaluation.ranking import ndcg, recall, reciprocal_rank
+from assay.evaluation.scorers.ranking import ndcg, recall, reciprocal_rank
 from assay.releases.build import open_application
 from assay.releases.project import Project
 from assay.retrieval.found import Mode

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from assay.evaluation.cases import Case
-from assay.evaluation.dataset_file import read_cases, write_dataset
+from assay.evaluation.datasets.files import read_cases, write_dataset
 from assay.testing.chat_model import ScriptedModel
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def test_traces_without_content_say_what_to_change(app: Path, run: Run, tmp_path
 
 
 def test_a_live_trace_is_scored_as_the_answer_itself(app: Path, run: Run) -> None:
-    from assay.evaluation.from_trace import sample_from_trace
+    from assay.evaluation.datasets.from_trace import sample_from_trace
     from assay.evaluation.samples import Answered, Outcome
     from assay.messages import Turn
     from assay.releases.build import open_application

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assay.digest import digest
-from assay.evaluation.artifact import write
+from assay.evaluation.artifacts.run_file import write
 from assay.evaluation.cases import Case
 from assay.evaluation.records import Result, Run, ScorerUsed
 from assay.evaluation.samples import Answered, Passage
@@ -139,7 +139,7 @@ def test_labels_correct_the_report_and_an_artifact_alone_reproduces_it(
     shown = run("experiments", "show", "--json").json
     metric = next(each for each in shown["metrics"] if each["metric"]["name"] == "faithfulness")
     assert metric["corrected"]["n"] == 12
-    from assay.evaluation.artifact import read
+    from assay.evaluation.artifacts.run_file import read
     from assay.releases.evaluating import with_labels
     from assay.releases.labelling import opened_labels
     from assay.releases.project import Project

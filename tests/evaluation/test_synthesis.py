@@ -11,8 +11,8 @@ import pytest
 
 from assay.documents import Chunk
 from assay.errors import AuthenticationFailed, ContentFiltered, InputError
-from assay.evaluation.case_lines import line_of
 from assay.evaluation.cases import Case
+from assay.evaluation.datasets.case_lines import line_of
 from assay.evaluation.synthesis import checking, synthesise
 from assay.evaluation.synthesis.candidates import Admitted, Candidate, Event, Kind, Rejected, Seed
 from assay.evaluation.synthesis.checking import agree, mistake, repeats

@@ -10,7 +10,7 @@ import pytest
 
 from assay.answering.calibration import Calibration, ScoredCase, calibrate
 from assay.errors import InputError
-from assay.evaluation.dataset_file import read_cases
+from assay.evaluation.datasets.files import read_cases
 from assay.messages import Turn
 from assay.releases.calibrating import keep
 from assay.releases.project import Project

@@ -11,7 +11,7 @@ from typing import Any
 from assay.answering.events import Question
 from assay.cli.output import emit
 from assay.errors import AssayError, InputError
-from assay.evaluation.case_lines import history_of
+from assay.evaluation.datasets.case_lines import history_of
 from assay.messages import Turn
 
 

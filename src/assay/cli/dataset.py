@@ -52,8 +52,8 @@ def show(files: Files, as_json: AsJson = False) -> None:
     """Validate datasets and say what is in them."""
     from assay.cli.dataset_tables import summary_lines
     from assay.evaluation.cases import Dataset
-    from assay.evaluation.dataset_file import read_cases, read_dataset
-    from assay.evaluation.dataset_summary import shared, summarise
+    from assay.evaluation.datasets.files import read_cases, read_dataset
+    from assay.evaluation.datasets.summary import shared, summarise
 
     summary = summarise(read_dataset(files))
     # One by one too: files that share documents are no independent splits.
@@ -79,8 +79,8 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Split a dataset so that no document is on two sides. The same cases give the same split."""
-    from assay.evaluation.dataset_file import read_dataset, write_dataset
-    from assay.evaluation.splits import split as parted
+    from assay.evaluation.datasets.files import read_dataset, write_dataset
+    from assay.evaluation.datasets.splits import split as parted
 
     shares = _shares(into)
     whole = read_dataset(files)
@@ -121,8 +121,8 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Append a case, validated. Lines that are there stay as they are."""
-    from assay.evaluation.case_lines import read_case
-    from assay.evaluation.dataset_file import append_cases
+    from assay.evaluation.datasets.case_lines import read_case
+    from assay.evaluation.datasets.files import append_cases
 
     if bool(question.strip()) == bool(from_json):
         raise InputError("dataset add: give --question, or --from-json FILE (- for standard input)")
@@ -158,8 +158,8 @@ def from_traces(
     as_json: AsJson = False,
 ) -> None:
     """Append what users asked, newest first; questions that the file has are left out."""
-    from assay.evaluation.dataset_file import append_cases, read_cases
-    from assay.evaluation.gathering import gather
+    from assay.evaluation.datasets.files import append_cases, read_cases
+    from assay.evaluation.datasets.gathering import gather
     from assay.releases.inspection import opened_traces
     from assay.releases.project import Project
 
@@ -190,7 +190,7 @@ def synthesise(
     import anyio
 
     from assay.cli.dataset_tables import Tally
-    from assay.evaluation.dataset_file import append_cases, read_cases
+    from assay.evaluation.datasets.files import append_cases, read_cases
     from assay.evaluation.synthesis.candidates import Admitted
     from assay.releases.project import Project
     from assay.releases.synthesising import synthesise_cases
@@ -233,7 +233,7 @@ def synthesise(
 
 
 def _expanded(files: Iterable[str]) -> list[Path]:
-    from assay.evaluation.dataset_file import matching
+    from assay.evaluation.datasets.files import matching
 
     return list(dict.fromkeys(path for file in files for path in matching(file)))
 
@@ -267,7 +267,7 @@ def _shares(option: str) -> dict[str, float]:
 
 def _previous(folder: Path | None, names: Iterable[str]) -> dict[str, str]:
     """The parts that cases are in already, by id."""
-    from assay.evaluation.dataset_file import read_cases
+    from assay.evaluation.datasets.files import read_cases
 
     files = {name: folder / f"{name}.jsonl" for name in names} if folder else {}
     return {case.id: name for name, path in files.items() if path.exists() for case in read_cases(path)}
@@ -284,9 +284,9 @@ def _tags(options: list[str]) -> dict[str, str]:
 
 
 def _read(source: str) -> list[Case]:
-    from assay.evaluation.case_lines import read_case
-    from assay.evaluation.dataset_file import read_cases
-    from assay.evaluation.jsonl import parse_object
+    from assay.evaluation.datasets.case_lines import read_case
+    from assay.evaluation.datasets.files import read_cases
+    from assay.evaluation.datasets.jsonl import parse_object
 
     if source != "-":
         cases = read_cases(Path(source))

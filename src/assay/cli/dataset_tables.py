@@ -14,7 +14,7 @@ from assay.evaluation.scoring import Spent
 from assay.evaluation.synthesis.candidates import Admitted, Event
 
 if TYPE_CHECKING:
-    from assay.evaluation.dataset_summary import Summary
+    from assay.evaluation.datasets.summary import Summary
 
 
 def summary_lines(of: Summary, parts: Sequence[Mapping[str, Any]], shared: int) -> Iterator[str]:

@@ -13,7 +13,7 @@ from assay.cli.output import emit, note, out
 from assay.errors import InputError
 
 if TYPE_CHECKING:
-    from assay.evaluation.estimate import Forecast
+    from assay.evaluation.running.forecast import Forecast
     from assay.evaluation.verdicts import Verdict
     from assay.releases.evaluating import Evaluated
     from assay.releases.project import Project
@@ -146,7 +146,7 @@ def experiments_list(
     from dataclasses import asdict
 
     from assay.cli.tables import experiment_lines
-    from assay.evaluation.experiments import listing
+    from assay.evaluation.artifacts.experiments import listing
     from assay.releases.evaluating import RUNS
     from assay.releases.project import Project
 
@@ -180,7 +180,7 @@ def experiments_compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two runs that were made, with the labels that there are now."""
-    from assay.evaluation.experiments import find
+    from assay.evaluation.artifacts.experiments import find
     from assay.releases.evaluating import RUNS
     from assay.releases.labelling import opened_labels
     from assay.releases.project import Project
@@ -203,7 +203,7 @@ def experiments_export(
     file: File = None,
 ) -> None:
     """Write a run into MLflow: parameters, metrics, the artifact and the report. Needs the extra 'mlflow'."""
-    from assay.evaluation.experiments import find
+    from assay.evaluation.artifacts.experiments import find
     from assay.evaluation.reporting.mlflow_export import connect, export
     from assay.evaluation.reporting.summary import report
     from assay.releases.evaluating import RUNS
@@ -258,8 +258,8 @@ def show_result(
     """Print a result, and write the files that were asked for."""
     from dataclasses import asdict
 
-    from assay.evaluation.artifact import summary
-    from assay.evaluation.comparison_file import as_dict, bounded
+    from assay.evaluation.artifacts.comparison_file import as_dict, bounded
+    from assay.evaluation.artifacts.run_file import summary
     from assay.evaluation.reporting.html import html_report
     from assay.evaluation.reporting.junit import junit_xml
     from assay.evaluation.reporting.markdown import markdown_summary

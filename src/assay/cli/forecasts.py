@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.cli.output import duration
-from assay.evaluation.estimate import Forecast, Part, Range
+from assay.evaluation.running.forecast import Forecast, Part, Range
 
 
 def forecast_table(label: str, found: Forecast) -> RenderableType:

@@ -13,7 +13,7 @@ from rich.progress import (
 )
 
 from assay.cli.output import err
-from assay.evaluation.progress import Progress as EvaluationStep
+from assay.evaluation.running.progress import Progress as EvaluationStep
 from assay.ingestion.ingest import Progress as Step
 
 

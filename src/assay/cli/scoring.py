@@ -16,7 +16,7 @@ from assay.errors import AssayError, InputError
 from assay.scores import Scored
 
 if TYPE_CHECKING:
-    from assay.evaluation.plain_records import Unread
+    from assay.evaluation.datasets.plain_records import Unread
     from assay.evaluation.samples import Sample
     from assay.evaluation.scoring import Scorer
 
@@ -57,8 +57,8 @@ def score(
     """Score plain records, a result a line, in order. Exits 1 when a line could not be read or judged."""
     import anyio
 
-    from assay.evaluation.in_order import in_order
-    from assay.evaluation.plain_records import records
+    from assay.evaluation.datasets.plain_records import records
+    from assay.evaluation.running.in_order import in_order
 
     opened = _opened(scorer, judge, file)
     chosen = _metric(opened, metric)
@@ -106,7 +106,7 @@ def _lines(batch: str) -> Iterator[BinaryIO]:
 
 
 async def _row(scorer: Scorer, metric: str, record: Sample | Unread) -> dict[str, Any]:
-    from assay.evaluation.plain_records import Unread
+    from assay.evaluation.datasets.plain_records import Unread
     from assay.evaluation.scoring import measure
 
     if isinstance(record, Unread):

@@ -12,7 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from assay.answering.calibration import Calibration
-    from assay.evaluation.experiments import Experiment
+    from assay.evaluation.artifacts.experiments import Experiment
     from assay.ingestion.verify import Verification
     from assay.releases.inspection import IndexState, Status
     from assay.stores.traces import TraceSummary

@@ -27,7 +27,7 @@ class Case:
     asks, where not everybody may read everything; ``calls`` and ``state`` what an agent should do and
     leave behind. ``tags`` slice a report; ``provenance`` says where the case comes from (``source``:
     human, trace, synthetic, …). ``cluster`` names what the case shares with others, so that they are
-    not counted as independent: by default its first relevant document.
+    not counted as independent: by default its first relevant document, or its question.
     """
 
     id: str
@@ -45,10 +45,10 @@ class Case:
 
     @property
     def group(self) -> str:
-        """The cluster that the case belongs to; one of its own where nothing is shared."""
+        """The cluster that the case belongs to: where nothing is named, that of the cases that ask the same."""
         if self.cluster is not None:
             return f"cluster:{self.cluster}"
-        return f"document:{self.relevant[0]}" if self.relevant else f"case:{self.id}"
+        return f"document:{self.relevant[0]}" if self.relevant else f"question:{self.asked}"
 
     @property
     def asked(self) -> Digest:

@@ -35,7 +35,7 @@ from assay.statistics.paired import estimate
 
 LOST = 0.1
 """A guard says nothing if the subject has no score for more than this share of the cases that the baseline has
-one for: what is missing may be what is worse."""
+one for, a case with repeats counted by their share: what is missing may be what is worse."""
 LEAST_IN_SLICE = 5
 _FLIP = 0.25
 
@@ -214,14 +214,18 @@ def _shown(one: Compared, guards: Sequence[Decided], corrected: Mapping[str, Est
 def _lost(metric: str, shared: Sequence[tuple[tuple[Result, ...], tuple[Result, ...]]]) -> str:
     """Why the subject's missing scores forbid a verdict; empty if they do not."""
     had = [(ours, theirs) for ours, theirs in shared if value(theirs, metric) is not None]
-    gone = [ours for ours, _ in had if value(ours, metric) is None]
-    if not had or len(gone) <= LOST * len(had):
+    lost = sum(max(0.0, 1 - _share_scored(ours, metric) / _share_scored(theirs, metric)) for ours, theirs in had)
+    if lost <= LOST * len(had) + 1e-9:
         return ""
     reasons = Counter(
-        score.reason for ours in gone for result in ours if isinstance(score := result.score(metric), Unscored)
+        score.reason for ours, _ in had for result in ours if isinstance(score := result.score(metric), Unscored)
     )
-    most = reasons.most_common(1)[0][0] if reasons else "unknown"
-    return f"{len(gone)} of {len(had)} cases that the baseline has a score for have none (mostly: {most})"
+    most = reasons.most_common(1)[0][0]
+    return f"{lost:.3g} of {len(had)} cases that the baseline has a score for have none (mostly: {most})"
+
+
+def _share_scored(results: Sequence[Result], metric: str) -> float:
+    return sum(isinstance(result.score(metric), Scored) for result in results) / len(results)
 
 
 def _assess(guard: Guard, metric: Metric, pairs: Sequence[Pair]) -> gate.Assessed:

@@ -31,6 +31,7 @@ found supported, 54 % of the others, and 1 % against a foreign source of the sam
 89, 68 and 2 %."""
 _LONGEST = 400
 _PARAPHRASE = 0.6
+_MOST_HOLDING = 200  # units that a term is looked up in: one that more have tells little, and time stays linear
 
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|without|cannot|nor|neither|false|unable)\b|n['\u2019]t\b", re.IGNORECASE
@@ -64,14 +65,15 @@ class Unit:
 class Ground:
     """Evidence made ready for many checks; offsets are into the text given to ``ground``.
 
-    ``holding`` maps a term to the units that have it; a term of what the evidence is about is
-    had by all of them.
+    ``holding`` maps a term to the units that have it; a term of what the evidence is ``about`` is
+    had by all of them, and not in it. ``records`` are the units that are records.
     """
 
     units: tuple[Unit, ...]
     numbers: frozenset[float]
     about: frozenset[str]
     holding: Mapping[str, tuple[int, ...]] = field(repr=False)
+    records: tuple[Unit, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,10 @@ def ground(evidence: str, *, about: str = "") -> Ground:
             for term in unit.terms:
                 holding.setdefault(term, []).append(len(units))
             units.append(unit)
-    everywhere, given = tuple(range(len(units))), frozenset(terms(about))
-    held = {term: tuple(at) for term, at in holding.items()} | dict.fromkeys(given, everywhere)
-    return Ground(tuple(units), numbers(f"{about}\n{evidence}"), given, held)
+    given = frozenset(terms(about))
+    held = {term: tuple(at) for term, at in holding.items() if term not in given}
+    records = tuple(unit for unit in units if unit.record)
+    return Ground(tuple(units), numbers(f"{about}\n{evidence}"), given, held, records)
 
 
 def support(sentence: str, by: Ground, weigh: Weights, *, question: str = "") -> Support:
@@ -150,17 +153,16 @@ def _pieces(sentence: Segment) -> list[tuple[int, int]]:
 
 def _best(claimed: Sequence[str], by: Ground, weigh: Weights) -> tuple[float, Unit | None]:
     """The largest share of the weight of ``claimed`` that one unit holds, and that unit."""
+    weights = [(term, weigh(term)) for term in claimed]
+    total = sum(weight for _, weight in weights)
     held: dict[int, float] = {}
-    total = 0.0
-    for term in claimed:
-        weight = weigh(term)
-        total += weight
-        for at in by.holding.get(term, ()):
+    for term, weight in weights:
+        for at in by.holding.get(term, ())[:_MOST_HOLDING]:
             held[at] = held.get(at, 0.0) + weight
-    if not held or not total:
+    if not total or not by.units or not (held or by.about.intersection(claimed)):
         return 0.0, None
-    at = max(held, key=lambda i: (held[i], -i))
-    return held[at] / total, by.units[at]
+    best = by.units[max(held, key=lambda i: (held[i], -i), default=0)]
+    return sum(weight for term, weight in weights if term in best.terms or term in by.about) / total, best
 
 
 def _turned(spoken: frozenset[str], negated: bool, best: Unit, by: Ground, weigh: Weights) -> bool:
@@ -194,11 +196,6 @@ def _opposed(spoken: frozenset[str], negated: bool, by: Ground) -> bool:
     The record ``"OutdoorSeating": false`` opposes "it offers outdoor seating". Only records: prose
     that shares words with the sentence and negates one of them mostly negates something else.
     """
-    touched = {at for term in spoken for at in by.holding.get(term, ())}
-    whole = [
-        (unit, core)
-        for unit in (by.units[at] for at in touched if by.units[at].record)
-        if (core := unit.terms - _VALUES) and core <= spoken
-    ]
+    whole = [(unit, core) for unit in by.records if (core := unit.terms - _VALUES) and core <= spoken]
     same = [core for unit, core in whole if unit.negated is negated]
     return any(unit.negated is not negated and not any(core <= other for other in same) for unit, core in whole)

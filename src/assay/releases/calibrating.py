@@ -15,7 +15,7 @@ from assay.answering.events import Answer, Failed, Question
 from assay.documents import PUBLIC
 from assay.errors import InputError
 from assay.evaluation.cases import Case
-from assay.evaluation.dataset_file import read_cases
+from assay.evaluation.datasets.files import read_cases
 from assay.releases.application import Application
 from assay.releases.build import open_application
 from assay.releases.locator import locate

@@ -8,7 +8,6 @@ from pathlib import Path
 import assay
 from assay.digest import Digest, digest, digest_bytes
 
-
 NO_ANSWERS = frozenset({"cli", "evaluation", "serving", "statistics", "testing"})
 """Rooms that ask, measure or show; what is answered does not depend on them."""
 

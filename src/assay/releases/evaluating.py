@@ -8,21 +8,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assay.errors import InputError, NotFound
-from assay.evaluation import comparison_file, experiment
-from assay.evaluation.artifact import write
+from assay.evaluation.artifacts import comparison_file
+from assay.evaluation.artifacts.environment import environment
+from assay.evaluation.artifacts.run_file import write
 from assay.evaluation.cases import Dataset
 from assay.evaluation.comparison import compare
-from assay.evaluation.dataset_file import read_dataset
-from assay.evaluation.environment import environment
-from assay.evaluation.estimate import Forecast, forecast
+from assay.evaluation.datasets.files import read_dataset
 from assay.evaluation.guards import guards, measured
 from assay.evaluation.labelling.correction import corrected, reasons
 from assay.evaluation.labelling.joining import labelled
 from assay.evaluation.labelling.population import judged_metrics
-from assay.evaluation.limiter import Limiter
-from assay.evaluation.making import Limits
-from assay.evaluation.progress import Watcher
 from assay.evaluation.records import Run
+from assay.evaluation.running import experiment
+from assay.evaluation.running.forecast import Forecast, forecast
+from assay.evaluation.running.limiter import Limiter
+from assay.evaluation.running.making import Limits
+from assay.evaluation.running.progress import Watcher
 from assay.evaluation.scorers.opening import open_scorers
 from assay.evaluation.scoring import Metric, Scorer
 from assay.evaluation.verdicts import Comparison, Guard

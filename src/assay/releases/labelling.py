@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from assay.digest import digest
-from assay.evaluation import experiments
+from assay.evaluation.artifacts import experiments
 from assay.evaluation.judging import Judge
 from assay.evaluation.labelling.agreement import agreement
 from assay.evaluation.labelling.book import LabelBook
@@ -21,8 +21,8 @@ from assay.evaluation.labelling.population import Unit, scorer_of, units
 from assay.evaluation.labelling.probing import Probed, Then, TwoAnswers, probe, scored
 from assay.evaluation.labelling.report import JudgeReport
 from assay.evaluation.labelling.report import judge_report as reported
-from assay.evaluation.limiter import Limiter
 from assay.evaluation.records import Run, ScorerUsed
+from assay.evaluation.running.limiter import Limiter
 from assay.evaluation.samples import Answered, Sample
 from assay.evaluation.scorers.opening import open_scorers
 from assay.evaluation.scoring import Scorer, Spent

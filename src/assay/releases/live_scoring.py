@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from assay.evaluation.artifact import write
-from assay.evaluation.environment import environment
-from assay.evaluation.limiter import Limiter
-from assay.evaluation.live import recorded, score
-from assay.evaluation.progress import Watcher
+from assay.evaluation.artifacts.environment import environment
+from assay.evaluation.artifacts.run_file import write
 from assay.evaluation.records import Run
+from assay.evaluation.running.limiter import Limiter
+from assay.evaluation.running.live import recorded, score
+from assay.evaluation.running.progress import Watcher
 from assay.evaluation.scorers.opening import open_scorers
 from assay.releases import parts
 from assay.releases.bench import bench

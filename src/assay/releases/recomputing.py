@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from assay.errors import InputError
-from assay.evaluation import comparison_file
-from assay.evaluation.artifact import read
+from assay.evaluation.artifacts import comparison_file
+from assay.evaluation.artifacts.comparison_file import Compares
+from assay.evaluation.artifacts.run_file import read
 from assay.evaluation.comparison import compare
-from assay.evaluation.comparison_file import Compares
 from assay.evaluation.labelling.correction import corrected, reasons
 from assay.evaluation.records import Run
 from assay.releases.evaluating import RUNS, Evaluated, Wanted, asked_guards, with_labels

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from assay.answering.prompt import DEFAULT
 from assay.errors import InputError
-from assay.evaluation.case_lines import line_of, read_case
+from assay.evaluation.datasets.case_lines import line_of, read_case
 from assay.releases.reading import FILE_NAME
 from assay.releases.surveying import Survey, Topic, survey
 from assay.releases.template import NewSource, application

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assay.evaluation.artifact import read, write
+from assay.evaluation.artifacts.run_file import read, write
 from assay.evaluation.comparison import compare
 from assay.evaluation.labelling.correction import (
     Labelled,

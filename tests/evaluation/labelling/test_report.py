@@ -16,7 +16,7 @@ from assay.evaluation.labelling.drawing import drawn, propose, random_order
 from assay.evaluation.labelling.planning import next_cases
 from assay.evaluation.labelling.probing import Then, TwoAnswers, probe
 from assay.evaluation.labelling.report import AgainstPeople, against_people, judge_report
-from assay.evaluation.limiter import Limiter
+from assay.evaluation.running.limiter import Limiter
 from assay.evaluation.samples import Answered, Passage, Sample
 from assay.evaluation.scorers.faithfulness import Faithfulness
 from assay.evaluation.scoring import Spent

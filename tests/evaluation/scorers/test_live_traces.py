@@ -6,7 +6,7 @@ import pytest
 from tests.evaluation.scorers.building import HOTEL, reason, value
 
 from assay import traces
-from assay.evaluation.from_trace import sample_from_trace
+from assay.evaluation.datasets.from_trace import sample_from_trace
 from assay.evaluation.scorers.opening import NAMES, open_scorers
 from assay.evaluation.scoring import measure
 from assay.scores import Score, Scored

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from assay.digest import Digest, digest
 from assay.errors import InputError
-from assay.evaluation.codec import Json, decode_case, decode_outcome, dumped, encode_case, encode_outcome, loaded
+from assay.evaluation.artifacts.codec import (
+    Json,
+    decode_case,
+    decode_outcome,
+    dumped,
+    encode_case,
+    encode_outcome,
+    loaded,
+)
 from assay.evaluation.records import Result
 from assay.evaluation.samples import Answered, Sample
 from assay.stores.labelled import Content

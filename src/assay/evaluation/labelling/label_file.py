@@ -15,8 +15,8 @@ from typing import Any
 
 from assay.digest import Digest, digest
 from assay.errors import InputError
-from assay.evaluation.codec import dumped, loaded
-from assay.evaluation.jsonl import JsonLine, read_lines, shown
+from assay.evaluation.artifacts.codec import dumped, loaded
+from assay.evaluation.datasets.jsonl import JsonLine, read_lines, shown
 from assay.evaluation.labelling.content import item_of_sample, sample
 from assay.stores.labelled import Content, Draw, Label
 

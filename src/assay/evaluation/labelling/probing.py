@@ -11,7 +11,7 @@ from assay.errors import InputError, ModelError
 from assay.evaluation.judges.bias import drift, order_flips, repeat_variance
 from assay.evaluation.judges.pairwise import RUBRIC, compare
 from assay.evaluation.judging import Item, Judge, Verdict
-from assay.evaluation.limiter import Limiter
+from assay.evaluation.running.limiter import Limiter
 from assay.evaluation.samples import Sample
 from assay.evaluation.scoring import Measured, Scorer, Spent, measure
 from assay.scores import Estimate, Score, Scored, Unscored

@@ -14,11 +14,11 @@ from typing import Any
 from assay.evaluation.cases import Case
 from assay.evaluation.judges.together import all_of
 from assay.evaluation.judging import Item, Judge
-from assay.evaluation.ranking import average_precision
 from assay.evaluation.samples import Failed, Passage, Sample
 from assay.evaluation.scorers.checking import BAR, check_by
 from assay.evaluation.scorers.definition import answerable, failure, identified, stated, unscored
 from assay.evaluation.scorers.fields import alternatives, asked, joined, passage_text
+from assay.evaluation.scorers.ranking import average_precision
 from assay.evaluation.scoring import Measured, Metric, Spent
 from assay.scores import Score, Scored, Unscored
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assay.errors import InputError
-from assay.evaluation.ranking import ndcg, precision, recall, reciprocal_rank
 from assay.evaluation.samples import Failed, Sample
 from assay.evaluation.scorers.definition import failure, identified, unscored
+from assay.evaluation.scorers.ranking import ndcg, precision, recall, reciprocal_rank
 from assay.evaluation.scoring import Measured, Metric
 from assay.scores import Scored
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from assay.evaluation.judges.claims import claims
@@ -20,7 +21,8 @@ from assay.language.terms import coverage, terms
 Entails: TypeAlias = Callable[[str, Sequence[str]], Sequence[bool]]
 """Whether a text entails each of some claims: (text, claims) -> one verdict a claim, in order."""
 
-_BREAK = re.compile(r"\s*;\s+|,?\s+(?:and|but|while|whereas|although)\s+|,\s+(?:which|who|where)\s+", re.IGNORECASE)
+# A run of white space is tried from its beginning only, else a long one would take quadratic time.
+_BREAK = re.compile(r";\s+|(?<!\s),?\s+(?:and|but|while|whereas|although)\s+|,\s+(?:which|who|where)\s+", re.IGNORECASE)
 _FEWEST = 3  # content terms of a clause that stands as a claim of its own
 _SUPPORTED = 0.70  # lower than for a citation: two people's words for one answer share less than a quotation does
 _NEARLY_ALL = 0.80  # of the weight of a claim's terms, wherever in the text they stand
@@ -88,9 +90,13 @@ def _weight(term: str) -> float:
 
 def _clauses(sentence: str) -> list[str]:
     """A sentence cut at breaks that leave at least ``_FEWEST`` content terms on both sides."""
-    parts, start = [], 0
-    for found in _BREAK.finditer(sentence):
-        if min(len(terms(sentence[start : found.start()])), len(terms(sentence[found.end() :]))) >= _FEWEST:
+    breaks = list(_BREAK.finditer(sentence))
+    edges = [0, *(edge for found in breaks for edge in found.span()), len(sentence)]
+    # How many content terms stand before each edge.
+    before = [0, *accumulate(len(terms(sentence[at:to])) for at, to in pairwise(edges))]
+    parts, start, known = [], 0, 0
+    for at, found in enumerate(breaks):
+        if min(before[2 * at + 1] - known, before[-1] - before[2 * at + 2]) >= _FEWEST:
             parts.append(sentence[start : found.start()])
-            start = found.end()
+            start, known = found.end(), before[2 * at + 2]
     return [*parts, sentence[start:]]

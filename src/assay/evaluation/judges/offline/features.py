@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
@@ -22,6 +23,8 @@ from assay.language.terms import numbers
 
 _CONTEXT = 5
 _MOST_UNITS = 40
+_MOST_HOLDING = 200
+"""Units of the evidence that one word is looked up in: a word that more have tells little, and time stays linear."""
 _PREFIX = 5
 _MARKER = re.compile(
     r"\A\W*\d{1,3}[.)](?=\s)|\[\d+\]|\b(?:passages?|sources?|documents?)\s+\d+(?:(?:,|\s+and)\s+\d+)*", re.IGNORECASE
@@ -115,10 +118,7 @@ def _expanded(plain: Mapping[str, float]) -> dict[str, float]:
 
 def _match(weight: Mapping[str, float], by: Evidence) -> _Match:
     total = sum(weight.values()) or 1.0
-    held: dict[int, float] = {}
-    for term, value in weight.items():
-        for unit in by.holding.get(term, ()):
-            held[unit] = held.get(unit, 0.0) + value
+    held = _held(weight, by)
     if not held:
         return _Match(None, frozenset(), 0.0, 0.0, 0.0)
     best = max(held, key=lambda u: (held[u], -u))
@@ -137,6 +137,15 @@ def _match(weight: Mapping[str, float], by: Evidence) -> _Match:
         three += sum(left.pop(term) for term in gained)
     inside = sum(value for term, value in weight.items() if term in window)
     return _Match(best, window, held[best] / total, inside / total, three / total)
+
+
+def _held(weight: Mapping[str, float], by: Evidence) -> dict[int, float]:
+    """How much of the weight each unit of the evidence holds."""
+    held: dict[int, float] = {}
+    for term, value in weight.items():
+        for unit in by.holding.get(term, ())[:_MOST_HOLDING]:
+            held[unit] = held.get(unit, 0.0) + value
+    return held
 
 
 def _longest_run(told: Sequence[Word]) -> int:
@@ -171,11 +180,7 @@ def _clauses(
         mine = {word.term: weight[word.term] for word in part}
         if len(mine) < 2:
             continue
-        held: dict[int, float] = {}
-        for term, value in mine.items():
-            for unit in by.holding.get(term, ()):
-                held[unit] = held.get(unit, 0.0) + value
-        covers.append(max(held.values(), default=0.0) / sum(mine.values()))
+        covers.append(max(_held(mine, by).values(), default=0.0) / sum(mine.values()))
         novel = max(novel, sum(not word.known for word in part) / len(part))
     return {
         "clause_worst": min(covers, default=whole),
@@ -214,6 +219,7 @@ def _company(told: Sequence[Word], weight: Mapping[str, float], by: Evidence) ->
 def _figures(claim: Claim, told: Sequence[Word], by: Evidence, window: frozenset[str]) -> dict[str, float]:
     """Numbers, times and names that the evidence does not have, or not near."""
     times = clock(claim.text)
+    starts = [start for start, _, _ in times]
     halves = {minutes % 720 for minutes in by.times}
     away = unseen = far = 0
     bare_text = _MARKER.sub(lambda m: " " * len(m[0]), claim.text)
@@ -221,9 +227,9 @@ def _figures(claim: Claim, told: Sequence[Word], by: Evidence, window: frozenset
         start = word.start - claim.start
         if not word.lower[0].isdigit() or not bare_text[start : start + 1].isdigit():
             continue
-        minutes = next((m for a, b, m in times if a <= start < b), None)
-        if minutes is not None:
-            away += minutes % 720 not in halves
+        near = bisect_right(starts, start) - 1
+        if near >= 0 and start < times[near][1]:
+            away += times[near][2] % 720 not in halves
         elif not (word.known or numbers(word.lower, spelled=False) <= by.numbers):
             unseen += 1
         else:

@@ -36,6 +36,7 @@ _NICKNAMES = _pairs("""bill-william will-william bob-robert rob-robert mike-mich
 _PLACES = 100  # where a word of the alias stands oftener than this, the later places are not weighed
 NEAR = 0.84
 """Two words of five or more letters are one where the ratio of common letters is at least this."""
+_LONGEST = 60  # letters of a word that a slip is looked for in: comparing takes the square of them, or more
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def same(want: Token, held: Token) -> float:
             return 0.9
     if len(short) >= 5 and long.startswith(short):
         return 0.85
-    if len(short) >= 4 and a[0] == b[0] and abs(len(a) - len(b)) <= 3:
+    if 4 <= len(short) <= _LONGEST and a[0] == b[0] and abs(len(a) - len(b)) <= 3:
         ratio = SequenceMatcher(None, a, b, autojunk=False).ratio()
         if ratio >= NEAR:
             return 0.85

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -120,10 +121,11 @@ def _attributed(lowered: str, pairs: list[tuple[int, int, int]]) -> Iterator[tup
     """Each day named with the pair of times that belongs to it: the one after it, or before if times lead."""
     groups = _groups(lowered)
     leads = bool(groups) and pairs[0][0] < groups[0][0]
+    starts = [start for start, _, _ in pairs]
     for at, days in groups:
-        near = [pair for pair in pairs if (pair[0] < at) is leads]
-        if near:
-            _, first, last = near[-1] if leads else near[0]
+        near = bisect_left(starts, at) - leads
+        if 0 <= near < len(pairs):
+            _, first, last = pairs[near]
             yield from ((day, (first, last)) for day in days)
 
 

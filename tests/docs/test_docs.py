@@ -178,10 +178,9 @@ def documented_keys() -> dict[str, tuple[str, str]]:
         if heading := re.fullmatch(r"## `\[+([\w.]+)\]+`", line):
             section = heading[1].replace(".NAME", ".*")
         elif line.startswith("## "):
-            section = {"## `[evaluation]` and `[rollout]`": "-"}.get(line, "")
+            section = ""
         elif section and (row := re.match(r"\| `([\w.]+)` \| (.+?) \| (.+) \|", line)):
-            key = row[1] if section == "-" else f"{section}.{row[1]}"
-            found[key] = (row[2], "no" if section == "-" else row[3].rsplit(" | ", 1)[1])
+            found[f"{section}.{row[1]}"] = (row[2], row[3].rsplit(" | ", 1)[1])
     return {key.replace("sources.", "sources.*."): value for key, value in found.items()}
 
 

@@ -57,7 +57,7 @@ lock: dev ## resolve the versions anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate pyproject.toml requirements/build.in -o requirements/core.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra anthropic --extra google --extra lance --extra mlflow --extra otlp --extra tokens --group dev -c requirements/core.txt \
+	  --no-header --no-annotate --extra anthropic --extra google --extra lance --extra otlp --extra tokens --group dev -c requirements/core.txt \
 	  pyproject.toml requirements/build.in -o requirements/dev.txt
 
 clean: ## remove what was installed and built

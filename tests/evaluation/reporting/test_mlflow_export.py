@@ -137,6 +137,7 @@ def test_mlflow_itself_gives_back_what_was_written(
     assert export(compared_report, connect(store), artifact='{"format": 1}') == id
     client = MlflowClient(tracking_uri=store)
     experiment = client.get_experiment_by_name("assay")
+    assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
     assert run.data.metrics == pytest.approx(metrics(compared_report))
     assert run.data.params == parameters(compared_report)

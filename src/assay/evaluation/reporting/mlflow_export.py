@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from assay.errors import PluginError, StoreError
 from assay.evaluation.reporting.html import html_report
@@ -50,7 +50,7 @@ def connect(store: str | None = None) -> Client:
     except ImportError as error:
         raise PluginError("the export needs MLflow, which is not installed: pip install 'assay[mlflow]'") from error
     try:
-        client: Client = MlflowClient(tracking_uri=store)
+        client = cast(Client, MlflowClient(tracking_uri=store))
     except Exception as error:
         raise StoreError(f"MLflow's store {store or 'from its environment'} cannot be opened: {error}") from error
     return client

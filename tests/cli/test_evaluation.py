@@ -244,10 +244,20 @@ def test_interrupted_it_keeps_what_was_done_and_goes_on_from_there(measured: Pat
         edit(measured / "assay.toml", 'route = ["local"]', 'route = ["main"]')
         start = [sys.executable, "-c", "from assay.cli.entry import main; main()", "eval"]
         command = [*start, "--concurrency", "1", "--scorer", "latency"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert stuck.wait(60)
-            process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=30)
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Whoever started the tests in the background may have had the signal ignored, which is inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        ) as process:
+            try:
+                assert stuck.wait(60)
+                process.send_signal(signal.SIGINT)
+                said = process.communicate(timeout=30)
+            finally:
+                process.kill()
         assert process.returncode == 130, said
         assert said[1].count("interrupted") == 1
         assert "Traceback" not in said[1]

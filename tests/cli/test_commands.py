@@ -250,7 +250,12 @@ def test_a_chat_understands_earlier_turns_and_ends_at_once_when_interrupted(app:
     assert run("ingest").code == 0
     code = "from assay.cli.app import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", code, "chat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=app
+        [sys.executable, "-c", code, "chat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=app,
+        # Whoever started the tests in the background may have had the signal ignored, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     ) as chat:
         assert chat.stdin is not None
         assert chat.stdout is not None

@@ -46,8 +46,9 @@ def _answer(recorder: Recorder, secret: str) -> None:
                 raise error
 
 
-@given(st.text(st.characters(min_codepoint=0x41, max_codepoint=0x24F), min_size=12))
+@given(st.text(st.characters(min_codepoint=0x41, max_codepoint=0x24F), min_size=12).map("ø{}".format))
 def test_no_content_is_anywhere_in_the_exported_spans(secret: str) -> None:
+    # The first letter is in no attribute's name: a secret that is such a name would be found for that alone.
     exporter = InMemorySpanExporter()
     _answer(Recorder([SimpleSpanProcessor(exporter)], content=False), secret)
     exported = [span.to_json() for span in exporter.get_finished_spans()]

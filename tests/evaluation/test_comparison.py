@@ -94,6 +94,27 @@ def test_a_guard_says_nothing_where_the_subject_lost_its_scores() -> None:
     assert found.verdict.needs is None
 
 
+def test_repeats_without_a_score_are_lost_too() -> None:
+    theirs = run({"faithfulness": [1.0] * 200}, label="b", repeats=4)
+    whole = run({"faithfulness": [1.0] * 200}, label="a", repeats=4)
+    unscored = {"faithfulness": Measured(Unscored("abstained"))}
+    thinned = tuple(dataclasses.replace(each, scores=unscored) if each.repeat else each for each in whole.results)
+    found = compare(dataclasses.replace(whole, results=thinned), theirs, [Guard("faithfulness", margin=0.05)])
+    assert isinstance(compare(whole, theirs, [Guard("faithfulness", margin=0.05)]).verdict, Pass)
+    assert isinstance(found.verdict, Inconclusive)
+    assert "150 of 200" in found.verdict.why
+
+
+def test_one_question_under_many_ids_is_not_many_cases() -> None:
+    def copies(label: str) -> Run:
+        one = run({"faithfulness": [1.0] * 200}, label=label)
+        asked = (dataclasses.replace(each, case=Case(each.case.id, "The same?")) for each in one.results)
+        return dataclasses.replace(one, results=tuple(asked))
+
+    found = compare(copies("a"), copies("b"), [Guard("faithfulness", margin=0.05)])
+    assert isinstance(found.verdict, Inconclusive)
+
+
 def test_cases_that_differ_are_not_paired() -> None:
     ours, theirs = run({"faithfulness": [0.5, 0.5]}), run({"faithfulness": [0.5, 0.5]})
     other = Run(**{**{f: getattr(theirs, f) for f in Run.__dataclass_fields__}, "results": theirs.results[:1]})

@@ -39,10 +39,11 @@ def abstention(answer: Answered) -> str | None:
 
 def _goes_on(refusal: str) -> bool:
     """Whether a sentence that refuses says something after all: "I have no live data, but it was Lungu in 2020"."""
-    turned = _TURN.search(refusal)
+    spoken = " ".join(refusal.split())  # the pattern takes quadratic time over a run of white space
+    turned = _TURN.search(spoken)
     if turned is None:
         return False
-    rest = refusal[turned.end() :]
+    rest = spoken[turned.end() :]
     return len(terms(rest)) > 1 and not refuses(rest) and _OFFER.match(rest) is None
 
 

@@ -169,7 +169,7 @@ def test_the_coefficients_are_those_of_the_features() -> None:
 
 def test_identity_is_stable() -> None:
     assert JUDGE.identity == OfflineCorrectness().identity
-    assert JUDGE.identity.startswith("offline-correctness:1:")
+    assert JUDGE.identity.startswith("offline-correctness:2:")
 
 
 def test_a_very_long_answer_takes_no_time_to_speak_of() -> None:

@@ -34,7 +34,7 @@ from assay.evaluation.judges.offline.short_features import Reading, best, featur
 from assay.language.refusals import refuses
 from assay.scores import Unscored
 
-REVISION = 1
+REVISION = 2
 """Raised with every change of rules or features that the coefficients' digest does not show."""
 COEFFICIENTS = "correctness.json"
 

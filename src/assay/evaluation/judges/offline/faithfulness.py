@@ -23,7 +23,7 @@ from assay.evaluation.judges.offline.summary import examine, summary
 from assay.scores import Unscored
 
 COEFFICIENTS = "faithfulness.json"
-REVISION = 1
+REVISION = 2
 """Raised with every change of a feature's meaning, so that stored verdicts are not mistaken for new ones."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

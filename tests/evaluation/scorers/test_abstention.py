@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from tests.evaluation.scorers.building import reason, sample, value
 
 from assay.evaluation.records import Result
-from assay.evaluation.samples import Failed, Sample
+from assay.evaluation.samples import Answered, Failed, Sample
+from assay.evaluation.scorers.abstaining import abstention
 from assay.evaluation.scorers.abstention import Abstention, abstention_rates, coverage_curve
 from assay.evaluation.scoring import Measured
 from assay.scores import Scored
@@ -61,6 +63,13 @@ async def test_a_known_answer_makes_a_case_answerable_and_nothing_makes_it_unkno
 def result(asked: Sample, correctness: float | None = None) -> Result:
     scores = {} if correctness is None else {"correctness": Measured(Scored(correctness))}
     return Result(asked.case, 0, asked.outcome, scores)
+
+
+def test_a_refusal_with_a_long_gap_takes_no_time() -> None:
+    began = time.process_time()
+    assert abstention(Answered("I cannot find" + " " * 50_000 + "it.")) is not None
+    assert abstention(Answered("I have no live data," + " " * 50_000 + "but it was Edgar Lungu in 2020.")) is None
+    assert time.process_time() - began < 2
 
 
 def test_rates_over_a_run() -> None:

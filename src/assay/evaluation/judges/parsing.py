@@ -18,7 +18,7 @@ from assay.errors import InvalidOutput
 from assay.evaluation.judges.forms import COUNTED, ClaimCounts, ClaimList, ClaimVerdicts, Form, Scale, Verdicts
 from assay.scores import Score, Scored, Unscored
 
-PARSER_REVISION = 1
+PARSER_REVISION = 2
 """Grows when the same reply is read differently; kept verdicts depend on it."""
 
 NO_CLAIMS = "there is no claim to judge"
@@ -27,8 +27,9 @@ EXTRACTED = "claims are taken out here, not judged"
 _LONGEST = 200_000  # characters of a reply that are looked at
 _STARTS = 200  # places at which JSON is looked for
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_UNOPENED = re.compile(r"\A.*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*[}\]])', re.DOTALL)
+# Only where no object has begun: what a judge quotes of the answer must not cut its own verdict off.
+_UNOPENED = re.compile(r"\A[^{]*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
+_COMMA = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|,(\s*[}\]])', re.DOTALL)
 # A comma before three digits may group thousands or begin decimals: not a number here.
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+|,\d{1,2}(?!\d))?")
 _SCORE = re.compile(rf"{_NUMBER.pattern}(?:\s*(?:/|out of)\s*{_NUMBER.pattern})?(?![\w/])")
@@ -62,7 +63,9 @@ def read(reply: str, form: Form, model: str) -> Reading:
 
     Raises InvalidOutput, naming ``model`` and what is wrong, in words that can be told to the model.
     """
-    text = _UNOPENED.sub(" ", _THOUGHT.sub(" ", reply[:_LONGEST])).strip()
+    text = reply[:_LONGEST].strip()
+    if not text.startswith("{"):
+        text = _UNOPENED.sub(" ", _THOUGHT.sub(" ", text)).strip()
     try:
         match form:
             case Verdicts() | Scale():

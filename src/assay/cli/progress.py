@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -17,23 +19,23 @@ from assay.evaluation.running.progress import Progress as EvaluationStep
 from assay.ingestion.ingest import Progress as Step
 
 
-class IngestProgress:
-    """Shows ingestion steps on standard error; silent when that is not a terminal."""
+class _Bar:
+    """A line on standard error while something goes on; silent when that is not a terminal."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, what: str, *more: ProgressColumn, quiet: bool) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[facts]}"),
-            TimeRemainingColumn(),
+            *more,
             console=err,
             transient=True,
             disable=quiet or not err.is_terminal,
         )
-        self._task = self._bar.add_task("documents", total=None, facts="")
+        self._task = self._bar.add_task(what, total=None, facts="")
 
-    def __enter__(self) -> IngestProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -41,6 +43,16 @@ class IngestProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+    def _show(self, done: int, total: int | None, facts: list[str]) -> None:
+        self._bar.update(self._task, completed=done, total=total, facts="  ".join(filter(None, facts)))
+
+
+class IngestProgress(_Bar):
+    """Shows ingestion steps."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__("documents", TimeRemainingColumn(), quiet=quiet)
 
     def __call__(self, step: Step) -> None:
         """Show a step."""
@@ -49,42 +61,23 @@ class IngestProgress:
             f"{step.rate:.0f} documents/s" if step.rate >= 1 else "",
             f"{step.failed} failed" if step.failed else "",
         ]
-        told = "  ".join(filter(None, facts))
-        self._bar.update(self._task, completed=step.done, total=step.total, facts=told)
+        self._show(step.done, step.total, facts)
 
 
-class EvaluationProgress:
-    """Shows an evaluation on standard error; silent when that is not a terminal."""
+class EvaluationProgress(_Bar):
+    """Shows an evaluation."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[facts]}"),
-            console=err,
-            transient=True,
-            disable=quiet or not err.is_terminal,
-        )
-        self._task = self._bar.add_task("cases", total=None, facts="")
-
-    def __enter__(self) -> EvaluationProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+        super().__init__("cases", quiet=quiet)
 
     def show(self, progress: EvaluationStep) -> None:
         """Show a moment of a run."""
-        self._bar.update(self._task, completed=progress.done, total=progress.total, facts=_facts(progress))
+        self._show(progress.done, progress.total, _facts(progress))
 
 
-def _facts(step: EvaluationStep) -> str:
+def _facts(step: EvaluationStep) -> list[str]:
     cost, made = step.cost, step.answers_made + step.scores_made
-    facts = [
+    return [
         f"{step.rate:.1f}/s" if step.rate else "",
         _remaining(step.remaining) if step.remaining is not None and step.done < step.total else "",
         "cost unknown" if cost is None else f"${cost:.4f}" if made and cost else "",
@@ -93,7 +86,6 @@ def _facts(step: EvaluationStep) -> str:
         f"{step.unscored} unscored" if step.unscored else "",
         f"rate limit: waiting {step.paused:.0f} s" if step.paused >= 1 else "",
     ]
-    return "  ".join(filter(None, facts))
 
 
 def _remaining(seconds: float) -> str:

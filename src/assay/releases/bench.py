@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assay.errors import InputError
 from assay.evaluation.judges.kept import Verdicts
-from assay.evaluation.judges.opening import Bench
+from assay.evaluation.judges.opening import JOINING, OFFLINE, Bench
 from assay.models.chat import ChatModel
 from assay.releases import parts
 from assay.releases.checks import leaves
@@ -19,7 +19,7 @@ from assay.releases.project import Project
 from assay.releases.reading import FILE_NAME
 from assay.releases.sections import EXTRACTIVE, ModelChoice
 
-_KINDS = frozenset({"panel", "majority", "cascade", "claims", "offline"})
+_KINDS = frozenset({*JOINING, OFFLINE})
 """What may stand before a colon in a judge's name without being a provider."""
 _ADDRESS = re.compile(r"([^\s:,]+):[^\s,]+")
 

@@ -194,9 +194,7 @@ def _bench(project: Project, wanted: Wanted) -> Iterator[_Bench]:
     dataset = dataset_of(project, wanted)
     database: Database = parts.database(project)
     try:
-        judge = bench(project.file.path, verdicts=VerdictStore(database)).open(wanted.judge or chosen.judge)
-        names = list(wanted.scorers or chosen.scorers)
-        scorers = open_scorers([*names, *(name for name in ALWAYS if name not in names)], judge=judge)
+        scorers = scorers_of(project, database, wanted.scorers, wanted.judge)
         concurrency = wanted.concurrency or chosen.concurrency
         yield _Bench(
             dataset,
@@ -208,6 +206,19 @@ def _bench(project: Project, wanted: Wanted) -> Iterator[_Bench]:
         )
     finally:
         database.close()
+
+
+def scorers_of(
+    project: Project, database: Database, names: Sequence[str] | None, judge: str | None
+) -> tuple[Scorer, ...]:
+    """The scorers of these names, by default the file's, and ALWAYS, with the judge and the verdicts kept.
+
+    Raises InputError, PluginError, ModelError.
+    """
+    chosen = project.manifest.evaluation
+    wanted = list(names or chosen.scorers)
+    opened = bench(project.file.path, verdicts=VerdictStore(database)).open(judge or chosen.judge)
+    return open_scorers([*wanted, *(name for name in ALWAYS if name not in wanted)], judge=opened)
 
 
 async def _run(project: Project, label: str, bench: _Bench, progress: Watcher | None, notices: list[str]) -> Run:

@@ -11,13 +11,10 @@ from assay.evaluation.records import Run
 from assay.evaluation.running.limiter import Limiter
 from assay.evaluation.running.live import recorded, score
 from assay.evaluation.running.progress import Watcher
-from assay.evaluation.scorers.opening import open_scorers
 from assay.releases import parts
-from assay.releases.bench import bench
-from assay.releases.evaluating import ALWAYS, RUNS
+from assay.releases.evaluating import RUNS, scorers_of
 from assay.releases.project import Project
 from assay.stores.traces import TraceStore
-from assay.stores.verdicts import VerdictStore
 
 SEVERAL = "several releases"
 
@@ -40,12 +37,10 @@ async def score_traces(
     try:
         traces = TraceStore(database)
         found = recorded(traces, limit, release=release)
-        names = list(scorers or chosen.scorers)
-        judged_by = bench(project.file.path, verdicts=VerdictStore(database)).open(judge or chosen.judge)
         releases = {str(sample.case.provenance.get("release")) for sample in found.samples}
         run = await score(
             found.samples,
-            open_scorers([*names, *(name for name in ALWAYS if name not in names)], judge=judged_by),
+            scorers_of(project, database, scorers, judge),
             subject=releases.pop() if len(releases) == 1 else SEVERAL,
             limiter=Limiter(chosen.concurrency),
             progress=progress,

@@ -25,7 +25,7 @@ from assay.evaluation.judging import Judge
 from assay.models.chat import ChatModel
 
 OFFLINE = "offline"
-_JOINING = ("panel", "majority", "cascade", "claims")
+JOINING = ("panel", "majority", "cascade", "claims")
 
 
 def _offline() -> Judge:
@@ -51,8 +51,8 @@ class Bench:
         kind, colon, rest = name.strip().partition(":")
         if not colon or name.strip() in self.models:
             return self._one(name.strip())
-        if kind not in _JOINING:
-            raise InputError(f"no judge {name!r}; {_nearest(kind, _JOINING)}")
+        if kind not in JOINING:
+            raise InputError(f"no judge {name!r}; {_nearest(kind, JOINING)}")
         if kind == "claims":
             return Claimwise(self._one(rest.strip()))
         members, _, ends = rest.partition("@")

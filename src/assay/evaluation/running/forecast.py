@@ -17,6 +17,7 @@ from assay.evaluation.running.recalling import outcome_of, score_keys, scores_of
 from assay.evaluation.running.units import Unit
 from assay.evaluation.samples import Answered, Subject
 from assay.evaluation.scoring import Scorer, Spent
+from assay.statistics.bounds import t_quantile
 from assay.stores.evaluations import EvaluationStore, KeptAnswer
 
 _SAMPLE = 300
@@ -246,17 +247,8 @@ def total(values: Sequence[float], count: int) -> Range:
     if known < 4:
         return Range(count * min(values) / 2, count * mean, count * max(values) * 2)
     spread = statistics.stdev(values) * math.sqrt(count + count * count / known)
-    half = _student(known - 1) * spread
+    half = t_quantile(known - 1, 0.975) * spread
     return Range(max(0.0, count * mean - half), count * mean, count * mean + half)
-
-
-def _student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t (Fisher and Cornish's expansion; 1 % off at 3 degrees of freedom)."""
-    z = 1.959964
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def _times(one: Range | None, count: int) -> Range | None:

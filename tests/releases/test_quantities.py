@@ -25,7 +25,7 @@ def test_money(text: str, usd: float) -> None:
     [
         (30, '30 has no unit: write text such as "30 s"'),
         ("30", '"30" has no unit; write for example "4 s"'),
-        ("4 seconds", '"4 seconds" has the unit "seconds"; known: ms, s, min, h'),
+        ("4 seconds", '"4 seconds" has the unit "seconds"; known: ms, s, min, h, d'),
         ("-4 s", '"-4 s" is not a number with a unit; write for example "4 s"'),
         ("soon", '"soon" is not a number with a unit; write for example "4 s"'),
         ("1e3 s", '"1e3 s" is not a number with a unit; write for example "4 s"'),

@@ -8,7 +8,7 @@ from pathlib import Path
 import assay
 from assay.digest import Digest, digest, digest_bytes
 
-NO_ANSWERS = frozenset({"cli", "evaluation", "serving", "statistics", "testing"})
+NO_ANSWERS = frozenset({"cli", "evaluation", "rollouts", "serving", "statistics", "testing"})
 """Rooms that ask, measure or show; what is answered does not depend on them."""
 
 

@@ -1,18 +1,17 @@
-"""The tables of ``assay.toml`` about limits, measurement, traffic and traces.
+"""The tables of ``assay.toml`` about limits, measurement and traces.
 
-``[rollout]`` and the cost and latency limits are *declared only* in this version: they are
-validated, so that a file written today is right tomorrow, and not yet enforced. ``limits.data``,
-``[evaluation]`` and ``[tracing]`` are in force.
+The cost and latency limits are *declared only* in this version: they are validated, so that a file
+written today is right tomorrow, and not yet enforced. ``limits.data``, ``[evaluation]`` and
+``[tracing]`` are in force; ``[rollout]`` has a file of its own.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from assay.releases.sections import Count, Dollars, KeyMistake, Seconds, Section, Share, Texts, Url
+from assay.releases.sections import Count, Dollars, Seconds, Section, Texts, Url
 
 
 class Limits(Section):
@@ -56,21 +55,6 @@ class Evaluation(Section):
     concurrency: Count = 8
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     gate: dict[str, Bound] = Field(default_factory=dict)
-
-
-class RolloutPlan(Section):
-    """Shares of traffic in order, and what is watched meanwhile. Declared only."""
-
-    stages: Annotated[tuple[Share, ...], Field(strict=False, min_length=1)] = (0.01, 0.05, 0.25, 1.0)
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    guards: dict[str, Bound] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _growing(self) -> RolloutPlan:
-        stages = self.stages
-        if stages[0] <= 0 or stages[-1] != 1 or any(a >= b for a, b in pairwise(stages)):
-            raise KeyMistake("stages", f"stages must grow from above 0 to 1; they are {list(stages)}")
-        return self
 
 
 class Tracing(Section):

@@ -92,6 +92,13 @@ STAYS_OUT: Mapping[str, str] = {
     "rollout.stages": "how traffic moves between releases",
     "rollout.alpha": "how traffic moves between releases",
     "rollout.guards": "how traffic moves between releases",
+    "rollout.sticky": "how traffic moves between releases",
+    "rollout.least_answers": "how traffic moves between releases",
+    "rollout.least_time": "how traffic moves between releases",
+    "rollout.longest": "how traffic moves between releases",
+    "rollout.judged": "how a release is measured",
+    "rollout.shadow": "how a release is measured",
+    "rollout.risk_per_quarter": "how traffic moves between releases",
     "tracing.content": "what is recorded of an answer",
     "tracing.otlp": "where it is recorded",
 }

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assay.releases.governance import Evaluation, Limits, RolloutPlan, Tracing
+from assay.releases.governance import Evaluation, Limits, Tracing
+from assay.releases.rollout_section import RolloutPlan
 from assay.releases.sections import (
     EXTRACTIVE,
     AnswerRecipe,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 _QUANTITY = re.compile(r"\s*(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>[A-Za-zµ$€]*)\s*", re.ASCII)
-_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "min": Decimal(60), "h": Decimal(3600)}
+_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "min": Decimal(60), "h": Decimal(3600), "d": Decimal(86_400)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Duration:
 
     @classmethod
     def parse(cls, value: object) -> Duration:
-        """Read ``"250 ms"``, ``"4 s"``, ``"2 min"`` or ``"1 h"``. Raises ValueError."""
+        """Read ``"250 ms"``, ``"4 s"``, ``"2 min"``, ``"1 h"`` or ``"7 d"``. Raises ValueError."""
         if isinstance(value, Duration):
             return value
         number, unit = _split(value, example="4 s")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from assay.rollouts.events import Arm
 from assay.rollouts.plan import Design, Plan
 
 Phase: TypeAlias = Literal["gate", "shadow", "canary"]
-NO_PINS: Mapping[str, Arm] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Rollout:
     stage: int = -1
     since_observation: int = 0
     paused: bool = False
-    pins: Mapping[str, Arm] = field(default=NO_PINS)
+    pins: Mapping[str, Arm] = field(default_factory=dict)
 
     @property
     def share(self) -> float:

@@ -16,7 +16,7 @@ entailment, and a model that judges entailment may be put on top.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
 
@@ -38,11 +38,11 @@ _NEGATION = re.compile(
 )
 _CLAUSE_BREAK = re.compile(r"[,;:()\u2014\u2013]|\s(?:and|but|while|which|who|that|with|as|including|or)\s")
 _RECORD = re.compile(r"\W*[\w ./-]{1,40}?\W{0,3}:\s*\W?(?:true|false|yes|no|none)\b", re.IGNORECASE)
-# A list marker, and a reference such as "(Passage 2)" or "[3]", state no number.
-_NOT_A_CLAIM = re.compile(
+NO_FIGURE = re.compile(
     r"\A\W*\d{1,3}[.)](?=\s)|\[\d+\]|\b(?:passages?|sources?|documents?)\s+\d+(?:(?:,|\s+and)\s+\d+)*",
     re.IGNORECASE,
 )
+"""A list marker, and a reference such as "(Passage 2)" or "[3]": they state no number."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _VALUES = frozenset(map(stem, ("true", "false", "yes", "no", "none")))
 
@@ -128,7 +128,7 @@ def support(sentence: str, by: Ground, weigh: Weights, *, question: str = "") ->
     contained, best = _best(claimed, by, weigh)
     clauses = [clause for part in _CLAUSE_BREAK.split(sentence) if len(clause := terms(part)) > 1]
     weakest = min((_best(clause, by, weigh)[0] for clause in clauses), default=contained)
-    stated = numbers(_NOT_A_CLAIM.sub(" ", sentence), spelled=False)
+    stated = numbers(NO_FIGURE.sub(" ", sentence), spelled=False)
     absent = stated - by.numbers - (numbers(question) if question else frozenset())
     negated = _NEGATION.search(sentence) is not None
     opposed = _opposed(frozenset(claimed), negated, by)
@@ -155,14 +155,20 @@ def _best(claimed: Sequence[str], by: Ground, weigh: Weights) -> tuple[float, Un
     """The largest share of the weight of ``claimed`` that one unit holds, and that unit."""
     weights = [(term, weigh(term)) for term in claimed]
     total = sum(weight for _, weight in weights)
-    held: dict[int, float] = {}
-    for term, weight in weights:
-        for at in by.holding.get(term, ())[:_MOST_HOLDING]:
-            held[at] = held.get(at, 0.0) + weight
-    if not total or not by.units or not (held or by.about.intersection(claimed)):
+    found = held(weights, by.holding)
+    if not total or not by.units or not (found or by.about.intersection(claimed)):
         return 0.0, None
-    best = by.units[max(held, key=lambda i: (held[i], -i), default=0)]
+    best = by.units[max(found, key=lambda i: (found[i], -i), default=0)]
     return sum(weight for term, weight in weights if term in best.terms or term in by.about) / total, best
+
+
+def held(weights: Iterable[tuple[str, float]], holding: Mapping[str, tuple[int, ...]]) -> dict[int, float]:
+    """How much of the weight of these terms each unit holds that has one of them, by the unit's place."""
+    found: dict[int, float] = {}
+    for term, weight in weights:
+        for at in holding.get(term, ())[:_MOST_HOLDING]:
+            found[at] = found.get(at, 0.0) + weight
+    return found
 
 
 def _turned(spoken: frozenset[str], negated: bool, best: Unit, by: Ground, weigh: Weights) -> bool:

@@ -6,10 +6,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.evaluation.judges.values import value
 
 from assay.errors import InputError, ModelUnavailable
 from assay.evaluation.judges.bands import SYMMETRIC, fit_band, trade
 from assay.evaluation.judges.cascade import Band, Cascade
+from assay.evaluation.judges.opening import Bench
+from assay.evaluation.judges.panel import Panel
+from assay.evaluation.judges.shares import on_one_scale
 from assay.evaluation.judging import Item, Verdict
 from assay.evaluation.scoring import Spent
 from assay.scores import Score, Scored, Unscored
@@ -30,14 +34,73 @@ async def test_the_second_judges_only_within_the_band(score: float, asked: int) 
     verdict = await Cascade(first, second, Band(0.3, 0.7), names=("offline", "main")).judge(ITEM)
     assert len(second.items) == asked
     assert verdict.score == Scored(1.0 if asked else score)
-    assert verdict.detail == {"judged_by": "main" if asked else "offline", "first": score}
+    assert verdict.detail == {
+        "judged_by": "main" if asked else "offline",
+        "first_by": "offline",
+        "first": score,
+    }
     assert verdict.spent == (Spent(1, 10, 1, 0.5) if asked else Spent())
 
 
 async def test_no_score_of_the_first_is_doubt() -> None:
     verdict = await Cascade(ScriptedJudge(Unscored("no claim")), ScriptedJudge(0.0)).judge(ITEM)
     assert verdict.score == Scored(0.0)
-    assert verdict.detail == {"judged_by": "second", "first": None, "first_unscored": "no claim"}
+    assert verdict.detail == {"judged_by": "second", "first_by": "first", "first": None, "first_unscored": "no claim"}
+
+
+FAITHFUL = Item("faithfulness", {"contexts": "a", "answer": "b. c."})
+
+
+def by_claim(all_supported: float, *probabilities: float) -> Verdict:
+    """As the offline judge says it: the probability that all is supported, and that of each claim."""
+    claims = [{"claim": "b", "supported": p >= 0.5, "probability": p} for p in probabilities]
+    return Verdict(Scored(all_supported), detail={"claims": claims, "unsupported": []})
+
+
+async def test_the_score_is_a_share_of_claims_whoever_judged() -> None:
+    model = Verdict(
+        Scored(0.5), detail={"claims": [{"claim": "b", "supported": True}, {"claim": "c", "supported": False}]}
+    )
+    told = {}
+    for doubt in (0.1, 0.5, 0.9):
+        first = ScriptedJudge(by_claim(doubt, 0.95, 0.75))
+        told[doubt] = await Cascade(first, ScriptedJudge(model), names=("offline", "main")).judge(FAITHFUL)
+    # The probability that both hold is no share: it is told, and decides who is asked.
+    assert [each.score for each in told.values()] == [Scored(0.85), Scored(0.5), Scored(0.85)]
+    assert [each.detail["judged_by"] for each in told.values()] == ["offline", "main", "offline"]
+    assert [each.detail["first"] for each in told.values()] == [0.1, 0.5, 0.9]
+    assert all(each.detail["first_by"] == "offline" for each in told.values())
+
+
+async def test_a_panel_joins_shares_too() -> None:
+    panel = Panel({"offline": ScriptedJudge(by_claim(0.1, 0.9, 0.7)), "main": ScriptedJudge(0.6)})
+    verdict = await panel.judge(FAITHFUL)
+    assert verdict.detail["scores"] == {"offline": pytest.approx(0.8), "main": 0.6}
+    assert value(verdict.score) == pytest.approx(0.7)
+
+
+async def test_other_rubrics_and_judges_that_know_no_claims_stay_as_they_are() -> None:
+    said = by_claim(0.9, 0.5)
+    assert on_one_scale(ITEM, said) is said
+    bare = Verdict(Scored(0.9), detail={"claims": [{"claim": "b", "supported": True}]})
+    assert on_one_scale(FAITHFUL, bare) is bare
+    assert on_one_scale(FAITHFUL, Verdict(Unscored("?"))).score == Unscored("?")
+
+
+async def test_the_shipped_offline_judge_gives_a_share_in_a_cascade() -> None:
+    item = Item(
+        "faithfulness",
+        {
+            "contexts": "Trains are booked in second class. A hotel may cost up to 140 euros a night.",
+            "answer": "Trains are booked in second class. Dinner on Mars is served by 900 green penguins.",
+        },
+    )
+    offline = Bench().open("offline")
+    alone = await offline.judge(item)
+    joined = await Cascade(offline, ScriptedJudge(0.0), Band(0.5, 0.5)).judge(item)
+    claims = joined.detail["claims"]
+    assert value(joined.score) == pytest.approx(sum(c["probability"] for c in claims) / len(claims))
+    assert joined.detail["first"] == value(alone.score) != value(joined.score)
 
 
 async def test_what_the_first_does_not_know_goes_to_the_second() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,3 +36,10 @@ def test_where_a_claim_stands(claim: str, quote: str, expected: str | None) -> N
 def test_a_span_lies_in_the_text(claim: str, quote: str, text: str) -> None:
     span = locate(claim, quote, text)
     assert span is None or 0 <= span[0] < span[1] <= len(text)
+
+
+def test_words_that_repeat_are_found_in_time_that_grows_with_the_text() -> None:
+    started = time.process_time()
+    assert locate("x", "a " * 2_000 + "b", "a " * 40_000) is None
+    assert locate("x", "a " * 60_000, "a " * 2_000) is None
+    assert time.process_time() - started < 0.5

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -94,6 +96,31 @@ def test_what_is_no_value_is_invalid(reply: str, form: Form, said: str) -> None:
     assert len(str(caught.value)) < 300
 
 
+LONG = 120_000
+HOSTILE = (
+    '"\\', "\\", '"', "{", "[", '{"a":', ",,,,", "```", "[1,", ", ", "<think>", "</think>", "Verdict: ", "verdict is\n",
+    "1", "1,", "-", "a ", "\n", "[{", '{"a": 1, ', "_ ", '{"claim": "a"} ', '[{"claim": "a"},',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", [*(atom * (LONG // len(atom)) for atom in HOSTILE), "[" * 200 + "1," * 60_000])
+def test_a_long_reply_is_read_in_time_that_grows_with_its_length(reply: str) -> None:
+    for form in FORMS:
+        started = time.process_time()
+        with contextlib.suppress(InvalidOutput):
+            read(reply, form, "m")
+        assert time.process_time() - started < 1
+
+
+def test_many_objects_are_all_read_and_brackets_without_an_end_hide_none() -> None:
+    claims = [{"claim": f"Claim {n}.", "verdict": "yes" if n < 300 else "no"} for n in range(400)]
+    found = read("\n".join(map(json.dumps, claims)), ClaimVerdicts(), "m")
+    assert found.score == Scored(0.75)
+    hidden = '{"verdict": "yes"}' + "[" * 300 + '{"verdict": "no"}'
+    with pytest.raises(InvalidOutput, match="many brackets"):
+        read(hidden, YES_NO, "m")
+
+
 def test_claims_with_verdicts() -> None:
     claims = [
         {"claim": "Trains are second class.", "quote": "second class", "verdict": "yes"},
@@ -106,6 +133,13 @@ def test_claims_with_verdicts() -> None:
         assert found.score == Scored(1 / 3)
         assert [claim["supported"] for claim in found.detail["claims"]] == [True, False, False]
         assert found.detail["claims"][2]["claim"] == "up to five"
+
+
+def test_a_question_among_the_claims_is_none_of_them() -> None:
+    asked = {"claim": "How many days are there?", "verdict": "yes"}
+    said = {"claim": "There are 30 days.", "verdict": "no"}
+    assert read(json.dumps({"claims": [asked, said]}), ClaimVerdicts(), "m").score == Scored(0.0)
+    assert read(json.dumps({"claims": [asked]}), ClaimVerdicts(), "m").score == Scored(1.0)
 
 
 def test_no_claims_is_no_score() -> None:

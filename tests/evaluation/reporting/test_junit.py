@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -71,6 +72,14 @@ def test_a_run_alone_without_failures_is_one_test_that_passed(make_run: Callable
     run = replace(run, results=tuple(r for r in run if not isinstance(r.outcome, Failed)))
     found = suite(junit_xml(report(run)))
     assert (found.attrib["tests"], found.attrib["failures"], found.attrib["errors"]) == ("1", "0", "0")
+
+
+def test_one_case_is_one_case(make_run: Callable[..., Run]) -> None:
+    run = make_run(1)
+    [ran] = [c for c in suite(junit_xml(report(run))).findall("testcase") if c.attrib["classname"] == "assay.run"]
+    said = ran.findtext("system-out") or ""
+    assert "over 1 case" in said
+    assert not re.search(r"\b1 cases", said)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,10 +9,12 @@ from dataclasses import replace
 from statistics import NormalDist
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from assay.evaluation.records import Result, Run
 from assay.evaluation.reporting.averages import quantile
-from assay.evaluation.reporting.curves import calibration_error, coverage_curve, reliability
+from assay.evaluation.reporting.curves import coverage_curve, error_area
 from assay.evaluation.reporting.summary import case_values, quality_metric, report, summarise
 from assay.evaluation.samples import Answered, Failed
 from assay.evaluation.scoring import Measured, Metric
@@ -132,16 +134,68 @@ def test_equal_confidences_are_one_point(make_run: Callable[..., Run]) -> None:
     assert len(coverage_curve(replace(run, results=results), "correctness")) == 1
 
 
-def test_calibration_error_of_what_is_calibrated_is_nothing(make_run: Callable[..., Run]) -> None:
-    run = make_run(200)
-    bins = reliability(run, "correctness")
-    assert sum(each.quality.n for each in bins) <= 200
-    assert all(each.low <= each.confidence <= each.high for each in bins)
-    exact = [replace(each, confidence=each.quality.value) for each in bins]
-    assert calibration_error(exact) == pytest.approx(0)
-    off = [replace(each, confidence=each.quality.value - 0.1) for each in bins]
-    assert calibration_error(off) == pytest.approx(0.1)
-    assert calibration_error([]) is None
+Told = list[tuple[float, bool]]
+TOLD: st.SearchStrategy[Told] = st.lists(
+    st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=10, max_size=30
+)
+
+
+def told(run: Run, answers: Told) -> Run:
+    """A run of answers with these confidences, right or not."""
+    first = next(r for r in run if isinstance(r.outcome, Answered))
+    assert isinstance(first.outcome, Answered)
+    results = tuple(
+        replace(
+            first,
+            case=replace(first.case, id=str(i), answerable=True),
+            outcome=replace(first.outcome, confidence=confidence, abstained=None),
+            scores={"correctness": Measured(Scored(float(right)))},
+        )
+        for i, (confidence, right) in enumerate(answers)
+    )
+    return replace(run, results=results)
+
+
+def test_a_curve_worked_out_by_hand(make_run: Callable[..., Run]) -> None:
+    run = told(make_run(3), [(0.9, True)] * 10 + [(0.7, True)] * 5 + [(0.7, False)] * 5)
+    first = run.results[0].outcome
+    assert isinstance(first, Answered)
+    withheld = replace(run.results[0], outcome=replace(first, abstained="x"))
+    last = replace(run.results[-1], case=replace(run.results[-1].case, answerable=False), scores={})
+    run = replace(run, results=(*run.results[:-1], last, *[withheld] * 5))
+    points = [(p.threshold, p.coverage, p.error.value) for p in coverage_curve(run, "correctness")]
+    # The answer to what has none is wrong, although nothing scored it.
+    assert points == [(0.9, 0.4, 0.0), (0.7, 0.8, 0.25)]
+    assert error_area(run, "correctness") == pytest.approx((10 * 0 + 10 * 0.25) / 20)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(TOLD)
+def test_coverage_grows_and_ends_in_the_error_of_all_whatever_the_order(
+    make_run: Callable[..., Run], answers: Told
+) -> None:
+    run = told(make_run(3), answers)
+    curve = coverage_curve(run, "correctness")
+    assert [p.coverage for p in curve] == sorted(p.coverage for p in curve)
+    assert curve[-1].coverage == 1.0
+    assert curve[-1].error.value == pytest.approx(sum(not right for _, right in answers) / len(answers))
+    area, turned = error_area(run, "correctness"), replace(run, results=run.results[::-1])
+    assert area is not None
+    assert 0 <= area <= 1
+    assert error_area(turned, "correctness") == pytest.approx(area)
+    assert [p.coverage for p in coverage_curve(turned, "correctness")] == [p.coverage for p in curve]
+    assert error_area(replace(run, results=()), "correctness") is None
+
+
+def test_calibration_is_that_of_the_statistics(make_run: Callable[..., Run]) -> None:
+    answers = [(0.9, i % 10 != 0) for i in range(40)] + [(0.3, i % 2 == 0) for i in range(20)] + [(0.55, True)] * 3
+    found = summarise(told(make_run(3), answers)).calibration
+    assert found is not None
+    # Three answers are too few to draw and not too few to count.
+    assert [(b.predicted, b.observed.value) for b in found.bins] == [(pytest.approx(0.3), 0.5), (0.9, 0.9)]
+    assert found.error.value == pytest.approx((20 * 0.2 + 3 * 0.45) / 63)
+    assert found.error.low <= found.error.value <= found.error.high
+    assert summarise(told(make_run(3), answers[:5])).calibration is None
 
 
 def test_a_quantile_is_bounded_by_values_and_open_where_the_tail_is_too_thin() -> None:

@@ -22,6 +22,8 @@ from assay.scores import Estimate
         ("milliseconds", 1240.0, "1.24 s"),
         ("dollars", 0.00126, "$0.001260"),
         ("dollars", 12.5, "$12.50"),
+        ("dollars", 0.0, "$0"),
+        ("dollars", 0.0000004, "$0.000000400"),
         ("count", 1234.0, "1,234"),
     ],
 )
@@ -33,6 +35,11 @@ def test_bounds_are_in_the_unit_of_the_value() -> None:
     found = Estimate(900.0, 600.0, 1800.0, 9, 0, "t")
     assert wording.estimate("milliseconds", found) == "0.90 s [0.60, 1.80]"
     assert wording.difference("milliseconds", Estimate(-12, -30, 6, 9, 0, "t")) == "−12.0 ms [−30.0, +6.0]"
+
+
+def test_what_costs_nothing_has_no_decimals() -> None:
+    assert wording.estimate("dollars", Estimate(0.0, 0.0, 0.0, 9, 0, "t")) == "$0 [0, 0]"
+    assert wording.estimate("dollars", Estimate(0.0004, 0.0, 0.0008, 9, 0, "t")) == "$0.000400 [0, 0.000800]"
 
 
 def test_an_open_interval_and_an_empty_one_are_said() -> None:

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.evaluation.scorers.building import reason, sample, value
 
 from assay.evaluation.records import Result
 from assay.evaluation.samples import Answered, Failed, Sample
 from assay.evaluation.scorers.abstaining import abstention
-from assay.evaluation.scorers.abstention import Abstention, abstention_rates, coverage_curve
+from assay.evaluation.scorers.abstention import Abstention, abstention_rates
 from assay.evaluation.scoring import Measured
 from assay.scores import Scored
 
@@ -93,41 +90,3 @@ def test_rates_over_a_run() -> None:
 def test_rates_of_nothing_are_unscored() -> None:
     rates = abstention_rates([])
     assert all(reason(rate) for rate in (rates.precision, rates.recall, rates.coverage))
-
-
-def test_a_curve_worked_out_by_hand() -> None:
-    curve = coverage_curve(
-        [
-            result(sample(answerable=True, confidence=0.9), 1.0),
-            result(sample(answerable=True, confidence=0.7), 0.2),
-            result(sample(answerable=False, confidence=0.7)),
-            result(sample(answerable=True, abstained="x", confidence=0.1)),
-            result(sample(answerable=True), 1.0),
-        ]
-    )
-    assert [(p.threshold, p.coverage, p.error, p.answered) for p in curve.points] == [
-        (0.9, 0.25, 0.0, 1),
-        (0.7, 0.75, pytest.approx(2 / 3), 3),
-    ]
-    assert (curve.n, curve.unscored) == (4, 1)
-    assert value(curve.area) == pytest.approx((0 + 2 / 3 + 2 / 3) / 3)
-
-
-TOLD = st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=1, max_size=20)
-
-
-@given(TOLD)
-def test_coverage_grows_and_ends_in_the_error_of_all(told: Sequence[tuple[float, bool]]) -> None:
-    curve = coverage_curve([result(sample(answerable=True, confidence=c), float(right)) for c, right in told])
-    coverages = [point.coverage for point in curve.points]
-    assert coverages == sorted(coverages)
-    assert coverages[-1] == 1.0
-    assert curve.points[-1].error == pytest.approx(sum(not right for _, right in told) / len(told))
-    assert 0 <= value(curve.area) <= 1
-    assert coverage_curve([]).points == ()
-
-
-@given(TOLD)
-def test_the_order_of_results_makes_no_difference(told: list[tuple[float, bool]]) -> None:
-    results = [result(sample(answerable=True, confidence=c), float(right)) for c, right in told]
-    assert coverage_curve(results) == coverage_curve(results[::-1])

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
 import pytest
 from tests.evaluation.scorers.building import HOLIDAYS, HOTEL, TRAINS, reason, sample, value
 
-from assay.evaluation.judging import Item, Verdict
+from assay.evaluation.judges.offline import faithfulness
+from assay.evaluation.judges.opening import Bench
+from assay.evaluation.judging import Item, Judge, Verdict
+from assay.evaluation.scorers import checking
 from assay.evaluation.scorers.context import Context
 from assay.scores import Unscored
 from assay.testing.judge import Says, ScriptedJudge
@@ -86,3 +93,27 @@ async def test_one_passage_that_cannot_be_judged_leaves_no_half_score() -> None:
     judge = ScriptedJudge({"context_relevance": Verdict(Unscored("the passage is empty"))})
     found = (await Context(judge).score(sample(passages=(HOTEL,))))["context_precision"]
     assert "the passage is empty" in reason(found.score)
+
+
+@pytest.mark.parametrize(
+    ("judge", "counted"),
+    [(None, checking), (Bench().open("offline"), faithfulness)],
+    ids=["lexical", "offline"],
+)
+async def test_the_passages_are_indexed_once_for_all_claims_of_a_case(
+    judge: Judge | None, counted: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed: list[str] = []
+    whole = counted.ground if judge is None else counted.evidence
+
+    def counting(evidence: Any, **about: str) -> Any:
+        indexed.append(str(evidence))
+        return whole(evidence, **about)
+
+    monkeypatch.setattr(counted, "ground" if judge is None else "evidence", counting)
+    expected = (" ".join(f"The reading room {n} opens at {n} in the morning." for n in range(1, 9)),)
+    # Words of this test alone: what another one has indexed must not count.
+    passage = replace(HOTEL, text=f"{HOTEL.text} Once for {counted.__name__} the reading room opens.")
+    found = (await Context(judge).score(sample(passages=(passage, TRAINS), expected=expected)))["context_recall"]
+    assert len(found.detail["claims"]) == 8
+    assert len(indexed) == 1

@@ -109,3 +109,25 @@ async def test_without_claim_counts_there_is_no_f1() -> None:
 def test_a_judge_must_know_the_rubric() -> None:
     with pytest.raises(InputError, match="knows no rubric"):
         Correctness(ScriptedJudge({"faithfulness": 1.0}))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("score", "counts", "told"),
+    [
+        (0.0, {"tp": 1, "fp": 0, "fn": 0}, None),
+        (1.0, {"tp": 0, "fp": 0, "fn": 1}, None),
+        (0.0, {"tp": 1, "fp": 1, "fn": 0}, 2 / 3),
+        (1.0, {"tp": 1, "fp": 1, "fn": 0}, 2 / 3),
+    ],
+)
+async def test_counts_that_contradict_the_verdict_are_no_score(
+    score: float, counts: dict[str, int], told: float | None
+) -> None:
+    judge = ScriptedJudge({"correctness": Verdict(Scored(score), "", counts)})
+    found = await Correctness(judge).score(sample("Up to 180 euros.", expected=("140 euros",)))
+    assert value(found["correctness"].score) == score
+    if told is None:
+        assert "contradict" in reason(found["correctness_f1"].score)
+    else:
+        assert value(found["correctness_f1"].score) == pytest.approx(told)

@@ -77,10 +77,12 @@ def fit_band(
     """The band that saves most while the agreement lost stays, with 95 % confidence, at most ``max_lost``.
 
     ``judged`` are items' scores by the first and by the second judge, ``clusters`` what each shares with
-    others, such as the answer that claims come from. ``bands`` stand from the widest to
-    the narrowest, each within the one before; they are tried in that order until the upper end of an
-    interval exceeds ``max_lost``. Fixing the order beforehand is what keeps the confidence although many
-    bands are tried (fixed-sequence testing; Angelopoulos et al. 2021, Learn then Test, arXiv 2110.01052).
+    others, such as the answer that claims come from. Both must say the same thing: where the first gives the
+    probability that every claim is supported, give for the second whether it found all of them so. ``bands``
+    stand from the widest to the narrowest, each within the one before; they are tried in that order until the
+    upper end of an interval exceeds ``max_lost``. Fixing the order beforehand is what keeps the confidence
+    although many bands are tried (fixed-sequence testing; Angelopoulos et al. 2021, Learn then Test,
+    arXiv 2110.01052).
     The items must be like those to come. Raises InputError without items that both scored, or for bands
     that are not nested.
     """

@@ -6,9 +6,11 @@ called where the first one's score lies in a band.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from assay.errors import InputError
+from assay.evaluation.judges.shares import REVISION, on_one_scale
 from assay.evaluation.judging import Item, Judge, Verdict
 from assay.scores import Scored
 
@@ -35,9 +37,11 @@ BAND = Band(0.2, 0.8)
 class Cascade:
     """The first judge, and the second where the first one's score lies in the band or is missing.
 
-    The verdict is that of the judge who had the last word. Its detail has beside that judge's own
-    ``judged_by`` (the judge's name), ``first`` (the first judge's score, None without one) and, where the
-    second was asked because the first gave no score, ``first_unscored`` with the reason.
+    The verdict is that of the judge who had the last word, on one scale for both (see ``shares``): where rubrics
+    count claims, the score is the share that is supported, whoever judged. The band is held against the first
+    judge's own score. The detail has beside that judge's own ``judged_by`` (its name), ``first_by`` (the first
+    judge's name), ``first`` (its own score, None without one) and, where the second was asked because the first
+    gave no score, ``first_unscored`` with the reason.
     """
 
     def __init__(self, first: Judge, second: Judge, band: Band = BAND, *, names: tuple[str, str] = ("first", "second")):
@@ -47,7 +51,7 @@ class Cascade:
     @property
     def identity(self) -> str:
         ends = f"{self._band.low:g}-{self._band.high:g}"
-        return f"cascade({ends};{self._first.identity},{self._second.identity})"
+        return f"cascade:{REVISION}({ends};{self._first.identity},{self._second.identity})"
 
     @property
     def rubrics(self) -> frozenset[str]:
@@ -57,20 +61,20 @@ class Cascade:
     async def judge(self, item: Item) -> Verdict:
         """Raises what the judges raise."""
         if item.rubric not in self._first.rubrics:
-            return _by(self._names[1], await self._second.judge(item), {})
+            return self._by(1, on_one_scale(item, await self._second.judge(item)), {})
         verdict = await self._first.judge(item)
         match verdict.score:
             case Scored(value) if value not in self._band:
-                return _by(self._names[0], verdict, {"first": value})
+                return self._by(0, on_one_scale(item, verdict), self._first_said(value))
             case Scored(value):
-                told: dict[str, object] = {"first": value}
+                told = self._first_said(value)
             case unscored:
-                told = {"first": None, "first_unscored": unscored.reason}
-        second = await self._second.judge(item)
-        return _by(self._names[1], second, told, verdict)
+                told = {**self._first_said(None), "first_unscored": unscored.reason}
+        second = on_one_scale(item, await self._second.judge(item))
+        return self._by(1, replace(second, spent=verdict.spent + second.spent), told)
 
+    def _first_said(self, score: float | None) -> dict[str, object]:
+        return {"first_by": self._names[0], "first": score}
 
-def _by(name: str, verdict: Verdict, told: dict[str, object], before: Verdict | None = None) -> Verdict:
-    spent = verdict.spent if before is None else before.spent + verdict.spent
-    detail = {**verdict.detail, "judged_by": name, **told}
-    return Verdict(verdict.score, verdict.reason, detail, verdict.uncertain, spent)
+    def _by(self, at: int, verdict: Verdict, told: Mapping[str, object]) -> Verdict:
+        return replace(verdict, detail={**verdict.detail, "judged_by": self._names[at], **told})

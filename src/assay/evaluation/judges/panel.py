@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from assay.errors import InputError, ModelError
 from assay.evaluation.judges.llm import UnreadableReply
+from assay.evaluation.judges.shares import REVISION, on_one_scale
 from assay.evaluation.judges.together import outcomes_of
 from assay.evaluation.judging import Item, Judge, Verdict
 from assay.evaluation.scoring import Spent
@@ -18,7 +19,7 @@ How: TypeAlias = Literal["mean", "majority"]
 
 
 class Panel:
-    """Judges that judge the same item; their mean, or the side that most of them take.
+    """Judges that judge the same item; their mean, or the side that most of them take, on one scale (see ``shares``).
 
     A judge that fails is left out and named; with fewer than ``quorum`` left the verdict is Unscored. Detail:
     ``scores`` and ``reasons`` by judge, ``failed`` with what was raised or why there was no score.
@@ -40,7 +41,7 @@ class Panel:
     @property
     def identity(self) -> str:
         members = ",".join(f"{name}={judge.identity}" for name, judge in self._judges.items())
-        return f"panel({self._how},{self._quorum};{members})"
+        return f"panel:{REVISION}({self._how},{self._quorum};{members})"
 
     @property
     def rubrics(self) -> frozenset[str]:
@@ -53,7 +54,8 @@ class Panel:
             without = [name for name, judge in self._judges.items() if item.rubric not in judge.rubrics]
             raise InputError(f"rubric {item.rubric!r} is not known to {', '.join(without)} of the panel")
         outcomes = await outcomes_of([judge.judge(item) for judge in self._judges.values()])
-        return self._joined(dict(zip(self._judges, outcomes, strict=True)))
+        alike = [on_one_scale(item, found) if isinstance(found, Verdict) else found for found in outcomes]
+        return self._joined(dict(zip(self._judges, alike, strict=True)))
 
     def _joined(self, outcomes: Mapping[str, Verdict | ModelError]) -> Verdict:
         scores: dict[str, float] = {}

@@ -2,7 +2,8 @@
 
 Models put JSON into fences, write before and behind it, leave a comma too many, or say only "Yes.".
 All of that is read. What is not read is guessed at never: a reply that gives no value, a value off
-the scale, or two values that differ is InvalidOutput, and the judge is asked once more.
+the scale, or two values that differ is InvalidOutput, and the judge is asked once more. Reading takes time in
+proportion to a reply's length, whatever stands in it.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from assay.errors import InvalidOutput
 from assay.evaluation.judges.forms import COUNTED, ClaimCounts, ClaimList, ClaimVerdicts, Form, Scale, Verdicts
 from assay.scores import Score, Scored, Unscored
 
-PARSER_REVISION = 2
+PARSER_REVISION = 3
 """Grows when the same reply is read differently; kept verdicts depend on it."""
 
 NO_CLAIMS = "there is no claim to judge"
 EXTRACTED = "claims are taken out here, not judged"
 
 _LONGEST = 200_000  # characters of a reply that are looked at
-_STARTS = 200  # places at which JSON is looked for
+_FALSE_STARTS = 200  # brackets that open no JSON
+_RETRACED = 4  # times the reply's length that may be gone over for nothing
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 # Only where no object has begun: what a judge quotes of the answer must not cut its own verdict off.
 _UNOPENED = re.compile(r"\A[^{]*</(?:think|thinking|reasoning)>", re.DOTALL | re.IGNORECASE)
-_COMMA = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\Z))|,(\s*[}\]])', re.DOTALL)
+# A string that has begun is never given back: otherwise each quote of one without an end is read to the end anew.
+_COMMA = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z))|,(\s*[}\]])', re.DOTALL)
 # A comma before three digits may group thousands or begin decimals: not a number here.
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+|,\d{1,2}(?!\d))?")
 _SCORE = re.compile(rf"{_NUMBER.pattern}(?:\s*(?:/|out of)\s*{_NUMBER.pattern})?(?![\w/])")
@@ -78,6 +81,8 @@ def read(reply: str, form: Form, model: str) -> Reading:
                 return _claim_counts(text)
     except _Unreadable as error:
         raise InvalidOutput(str(error), model=model) from error
+    except RecursionError as error:
+        raise InvalidOutput("its JSON is nested too deeply", model=model) from error
 
 
 def _value(text: str, form: Verdicts | Scale) -> Reading:
@@ -157,6 +162,8 @@ def _bare(text: str, form: Verdicts | Scale) -> float:
 
 def _claim_verdicts(text: str) -> Reading:
     claims = [{**_claim(raw), "supported": _supported(raw)} for raw in _claims(text)]
+    # Small models list the question that they were shown. The rubrics say that it is no claim.
+    claims = [claim for claim in claims if not claim["claim"].endswith("?")] or claims
     if not claims:
         return Reading(Unscored(NO_CLAIMS), detail={"claims": []})
     share = sum(claim["supported"] for claim in claims) / len(claims)
@@ -237,21 +244,24 @@ def _objects(text: str) -> list[dict[str, Any]]:
 
 
 def _values(text: str) -> Iterator[Any]:
-    """The JSON objects and arrays in ``text`` that stand in no other, in order."""
+    """The JSON objects and arrays in ``text`` that stand in no other, in order.
+
+    Raises _Unreadable where one is broken, and where brackets that open none hide whether there are more.
+    """
     text = _COMMA.sub(lambda match: match[1] or match[2], text)
     decoder = json.JSONDecoder(strict=False)
-    at = 0
-    for _ in range(_STARTS):
-        start = _BRACKET.search(text, at)
-        if start is None:
-            return
+    at = wrong = retraced = 0
+    while (start := _BRACKET.search(text, at)) is not None:
         try:
             value, at = decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
             # An object inside a broken one may be a quotation: the judged text's words, not the judge's.
             if _OPENED.match(text, start.start()):
                 raise _Unreadable("its JSON is broken or was cut off") from None
-            at = start.end()
+            at, wrong = start.end(), wrong + 1
+            retraced += getattr(error, "pos", at) - at
+            if wrong > _FALSE_STARTS or retraced > _RETRACED * len(text):
+                raise _Unreadable("it holds no JSON that can be told from its many brackets") from None
             continue
         yield value
 

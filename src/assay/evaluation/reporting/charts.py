@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from assay.evaluation.reporting import svg
 from assay.evaluation.reporting.bars import largest
-from assay.evaluation.reporting.curves import Bin, CoveragePoint
+from assay.evaluation.reporting.curves import CoveragePoint
 from assay.evaluation.reporting.markup import Markup
 from assay.evaluation.reporting.wording import estimate as estimate_words
 from assay.evaluation.reporting.wording import signed, tick
 from assay.evaluation.scoring import Kind, Metric
 from assay.scores import Estimate
+from assay.statistics.calibration import Bin
 
 BINS = 20
 MANY = 20.0
@@ -102,21 +103,21 @@ def cost_quality(places: Sequence[Place], quality: str) -> Markup:
 
 
 def calibration(bins: Sequence[Bin], quality: str) -> Markup:
-    """Confidence against quality; on the diagonal, confidence is what it says."""
+    """Confidence against the share of right answers; on the diagonal, confidence is what it says."""
     x, y = svg.across(0, 1), svg.upward(0, 1)
-    most = max((each.quality.n for each in bins), default=1)
+    most = max((each.observed.n for each in bins), default=1)
     return svg.plot(
         f"calibration: confidence against {quality}",
-        svg.axes(x, y, "confidence", quality, _fixed, _fixed),
+        svg.axes(x, y, "confidence", "share right", _fixed, _fixed),
         svg.line(x(0), y(0), x(1), y(1), "diagonal"),
-        [svg.upright_whisker(x(b.confidence), y(b.quality.low), y(b.quality.high), "subject") for b in bins],
+        [svg.upright_whisker(x(b.predicted), y(b.observed.low), y(b.observed.high), "subject") for b in bins],
         [
             svg.dot(
-                x(b.confidence),
-                y(b.quality.value),
+                x(b.predicted),
+                y(b.observed.value),
                 "subject",
-                radius=3 + 5 * math.sqrt(b.quality.n / most),
-                tip=f"confidence {b.confidence:.2f}: {quality} {b.quality} over {b.quality.n} answers",
+                radius=3 + 5 * math.sqrt(b.observed.n / most),
+                tip=f"confidence {b.predicted:.2f}: {b.observed} right over {b.observed.n} answers",
             )
             for b in bins
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.evaluation.reporting import charts, svg
-from assay.evaluation.reporting.curves import calibration_error
+from assay.evaluation.reporting.curves import RIGHT
 from assay.evaluation.reporting.markup import Child, Markup, element
 from assay.evaluation.reporting.summary import Report, Summary, case_values, latencies
 from assay.evaluation.reporting.wording import count, estimate, value
@@ -70,21 +70,25 @@ def _coverage(report: Report) -> Markup | None:
         charts.coverage(summary.coverage, before.coverage if before else ()),
         f"If only the most confident {half.coverage:.0%} were answered, {half.error.value:.1%} would be wrong; "
         f"at {last.coverage:.0%}, all that it answers, {last.error.value:.1%} are. "
-        f"Error is 1 − {summary.quality}; the band is its 95 % interval.",
+        f"{_area(summary)}Error is 1 − {summary.quality}; the band is its 95 % interval.",
         legend=_releases(before),
     )
 
 
+def _area(summary: Summary) -> str:
+    return "" if summary.error_area is None else f"Averaged over coverage it is {summary.error_area:.1%}. "
+
+
 def _calibration(report: Report) -> Markup | None:
-    bins, quality = report.summary.calibration, report.summary.quality
-    if not bins or quality is None:
+    found, quality = report.summary.calibration, report.summary.quality
+    if found is None or not found.bins or quality is None:
         return None
-    off = calibration_error(bins)
     return figure(
         "Calibration",
-        charts.calibration(bins, quality),
-        f"On the dashed line confidence is what it says. A dot's size is the number of answers in its bin. "
-        f"Expected calibration error {off:.3f}.",
+        charts.calibration(found.bins, quality),
+        f"The share of answers with {quality} of at least {RIGHT:g}; on the dashed line confidence is that share. "
+        f"A dot's size is the number of answers in its bin. Expected calibration error "
+        f"{estimate('share', found.error)}.",
     )
 
 

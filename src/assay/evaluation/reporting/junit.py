@@ -84,7 +84,9 @@ def _guarded(comparison: Comparison, decided: Decided) -> Element:
     lines = []
     for of in comparison.metrics:
         if of.metric.name == name:
-            lines.append(f"difference {difference(of.metric.kind, of.difference)} over {of.difference.n} cases")
+            lines.append(
+                f"difference {difference(of.metric.kind, of.difference)} over {count(of.difference.n, 'case')}"
+            )
             lines += [f"slice {s.tag}={s.value}: {difference(of.metric.kind, s.difference)}" for s in of.slices]
     lines += [_flip(flip) for flip in comparison.flips if flip.metric == name][:MOST_FLIPS]
     _text(case, "system-out", "\n".join(lines))
@@ -115,7 +117,9 @@ def _numbers(report: Report) -> Iterator[str]:
     for each in report.summary.metrics:
         unscored = sum(each.unscored.values())
         told = (
-            "not scored" if each.best is None else f"{estimate(each.metric.kind, each.best)} over {each.best.n} cases"
+            "not scored"
+            if each.best is None
+            else f"{estimate(each.metric.kind, each.best)} over {count(each.best.n, 'case')}"
         )
         yield f"{each.metric.name}: {told}" + (f", {unscored} unscored" if unscored else "")
     if report.comparison is not None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from assay.evaluation.reporting.decisions import brief, of_metric, of_no_metric
+from assay.evaluation.reporting.flipped import counted, flipped
 from assay.evaluation.reporting.markup import shown
 from assay.evaluation.reporting.provenance import facts
 from assay.evaluation.reporting.summary import MetricSummary, Report
@@ -153,24 +154,20 @@ def _regressed(comparison: Comparison) -> Iterator[str]:
 def _flips(comparison: Comparison) -> Iterator[str]:
     if not comparison.flips:
         return
-    rising = {each.metric.name: each.metric.higher_is_better for each in comparison.metrics}
-    gains = [(f.after - f.before) * (1 if rising.get(f.metric, True) else -1) for f in comparison.flips]
-    lost = sum(gain < 0 for gain in gains)
-    ordered = [flip for _, flip in sorted(zip(gains, comparison.flips, strict=True), key=lambda pair: pair[0])]
+    found = flipped(comparison)
     rows = [
         [
-            plain(f.case, 60),
-            plain(f.question, 120),
-            plain(f.metric),
-            f"{f.before:.2f} → {f.after:.2f}",
-            f"{_code(f.trace_before)} → {_code(f.trace_after)}",
+            plain(each.case, 60),
+            plain(each.question, 120),
+            "<br>".join(plain(change.metric) for change in each.changes),
+            "<br>".join(f"{change.before:.2f} → {change.after:.2f}" for change in each.changes),
+            f"{_code(each.trace_before)} → {_code(each.trace_after)}",
         ]
-        for f in ordered[:MOST_FLIPS]
+        for each in found[:MOST_FLIPS]
     ]
-    left = len(ordered) - len(rows)
-    title = f"Flips: {lost:,} worse, {len(ordered) - lost:,} better"
+    left = len(found) - len(rows)
     table = list(_table(["case", "question", "metric", "before → after", "traces"], rows))
-    yield from _folded(title, [*table, *([f"… and {left:,} more.", ""] if left else [])])
+    yield from _folded(f"Flips: {counted(found)}", [*table, *([f"… and {left:,} more.", ""] if left else [])])
 
 
 def _missing(report: Report) -> Iterator[str]:

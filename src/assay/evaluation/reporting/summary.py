@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from assay.evaluation.labelling import correction
 from assay.evaluation.records import Result, Run
 from assay.evaluation.reporting.averages import average, quantile
-from assay.evaluation.reporting.curves import Bin, CoveragePoint, coverage_curve, reliability
+from assay.evaluation.reporting.curves import Calibration, CoveragePoint, calibration, coverage_curve, error_area
 from assay.evaluation.samples import Answered, Failed
 from assay.evaluation.scoring import Kind, Metric
 from assay.evaluation.verdicts import Comparison
@@ -59,7 +59,8 @@ class Summary:
     """A run in numbers. ``answered``, ``abstained`` and ``failed`` count results, ``cases`` cases.
 
     ``cost`` is US dollars an answer and ``total_cost`` all of them, None where a price is unknown; latencies
-    are milliseconds of answers. ``quality`` names the metric of ``coverage`` and ``calibration``.
+    are milliseconds of answers. ``quality`` names the metric of ``coverage``, ``error_area`` and
+    ``calibration``.
     """
 
     cases: int
@@ -74,7 +75,8 @@ class Summary:
     latency_p95: Estimate | None = None
     quality: str | None = None
     coverage: tuple[CoveragePoint, ...] = ()
-    calibration: tuple[Bin, ...] = ()
+    error_area: float | None = None
+    calibration: Calibration | None = None
 
     def metric(self, name: str) -> MetricSummary | None:
         return next((each for each in self.metrics if each.metric.name == name), None)
@@ -134,7 +136,8 @@ def summarise(run: Run, *, corrected: Mapping[str, Estimate] | None = None) -> S
         latency_p95=_latency(run, 0.95),
         quality=quality,
         coverage=coverage_curve(run, quality) if quality else (),
-        calibration=reliability(run, quality) if quality else (),
+        error_area=error_area(run, quality) if quality else None,
+        calibration=calibration(run, quality) if quality else None,
     )
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assay.evaluation.reporting.decisions import decisions, told
+from assay.evaluation.reporting.flipped import Flipped, counted, flipped
 from assay.evaluation.reporting.markup import shown
 from assay.evaluation.reporting.summary import MetricSummary, Report, Summary
 from assay.evaluation.reporting.wording import (
@@ -23,7 +24,7 @@ from assay.evaluation.reporting.wording import (
     verdict_reason,
     verdict_word,
 )
-from assay.evaluation.verdicts import Comparison, Flip, Verdict
+from assay.evaluation.verdicts import Comparison, Verdict
 
 STYLES = {
     "pass": "green",
@@ -137,26 +138,25 @@ def slice_lines(comparison: Comparison) -> Iterator[Text]:
 
 
 def flip_parts(comparison: Comparison, most: int = MOST_FLIPS) -> Iterator[RenderableType]:
-    """The largest changes of judgement, losses first, with the traces of both answers."""
-    flips = sorted(comparison.flips, key=lambda flip: _gain(comparison, flip))
-    if not flips:
+    """The cases whose judgement changed most, losses first, each once with its metrics and both traces."""
+    found = flipped(comparison)
+    if not found:
         return
-    lost = sum(_gain(comparison, flip) < 0 for flip in flips)
-    yield Text.assemble(("\nflips", "bold"), f"  {lost:,} worse, {len(flips) - lost:,} better")
-    for flip in flips[:most]:
-        yield from _flip(flip, "red" if _gain(comparison, flip) < 0 else "green")
-    if len(flips) > most:
-        yield Text(f"  … and {len(flips) - most:,} more", "dim")
+    yield Text.assemble(("\nflips", "bold"), f"  {counted(found)}")
+    for each in found[:most]:
+        yield from _flip(each)
+    if len(found) > most:
+        yield Text(f"  … and {len(found) - most:,} more", "dim")
 
 
-def _flip(flip: Flip, colour: str) -> Iterator[Text]:
-    changed = (f"{flip.before:.2f} → {flip.after:.2f}", colour)
-    ids = [(when, _plain(id, 12)) for when, id in (("before", flip.trace_before), ("after", flip.trace_after)) if id]
+def _flip(of: Flipped) -> Iterator[Text]:
+    ids = [(when, _plain(id, 12)) for when, id in (("before", of.trace_before), ("after", of.trace_after)) if id]
     traces = "".join(f"  {when} {id}" for when, id in ids)
-    yield Text.assemble(
-        ("  " + _plain(flip.case, 20), "bold"), f" {_plain(flip.metric, 16)} ", changed, (traces, "dim")
-    )
-    yield Text(f"    {_plain(flip.question, 75)}")
+    yield Text.assemble(("  " + _plain(of.case, 20), "bold"), (traces, "dim"))
+    yield Text(f"    {_plain(of.question, 75)}")
+    for step in of.changes:
+        changed = (f"{step.before:.2f} → {step.after:.2f}", "red" if step.gain < 0 else "green")
+        yield Text.assemble(f"    {_plain(step.metric, 40)} ", changed)
 
 
 def missing_lines(summary: Summary) -> Iterator[Text]:
@@ -180,11 +180,6 @@ def verdict_line(verdict: Verdict | None) -> Text:
         return Text("compared; no metric is guarded, so there is no verdict", "dim")
     word, reason = verdict_word(verdict), _plain(verdict_reason(verdict), 1000)
     return Text.assemble((word, f"bold {STYLES[word]}"), f": {reason}" if reason else "")
-
-
-def _gain(comparison: Comparison, flip: Flip) -> float:
-    rising = next((m.metric.higher_is_better for m in comparison.metrics if m.metric.name == flip.metric), True)
-    return flip.after - flip.before if rising else flip.before - flip.after
 
 
 def _plain(text: str, limit: int) -> str:

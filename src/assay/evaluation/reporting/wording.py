@@ -142,6 +142,13 @@ def _signed(kind: Kind, number: float, largest: float, *, bare: bool = False) ->
     return size if number == 0 else ("+" if number > 0 else MINUS) + size
 
 
+def _cents(largest: float) -> int:
+    """The decimals of an amount in dollars."""
+    if largest >= 0.01 or largest == 0:
+        return 2 if largest >= 1 else 4
+    return max(6, 2 - math.floor(math.log10(largest)))
+
+
 def _size(kind: Kind, number: float, largest: float, *, bare: bool = False) -> str:
     """A size, in the unit and with the decimals that suit the ``largest`` beside it; ``bare`` leaves the unit out."""
     if math.isinf(number):
@@ -153,7 +160,7 @@ def _size(kind: Kind, number: float, largest: float, *, bare: bool = False) -> s
             size = f"{number / 1000:.2f}" if largest >= 1000 else f"{number:.{0 if largest >= 100 else 1}f}"
             return size if bare else f"{size} s" if largest >= 1000 else f"{size} ms"
         case "dollars":
-            size = f"{number:,.{2 if largest >= 1 else 4 if largest >= 0.01 else 6}f}"
+            size = f"{number:,.{_cents(largest)}f}" if number else "0"
             return size if bare else f"${size}"
         case "count":
             return f"{number:,.{0 if largest >= 100 else 2}f}"

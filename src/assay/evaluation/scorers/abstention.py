@@ -1,13 +1,12 @@
 """Abstention: was it right to answer, or to say that there is no answer?
 
-One case is right or wrong. Over a run: precision and recall of abstaining, and error against coverage as
-the bar on the answerer's own confidence is raised (selective prediction: El-Yaniv and Wiener 2010; the
-area under the curve: Geifman and El-Yaniv 2017, arXiv 1705.08500).
+One case is right or wrong. Over a run: precision and recall of abstaining. Error against coverage, as the bar on
+the answerer's own confidence is raised, stands in ``reporting.curves``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from assay.evaluation.records import Result
@@ -19,7 +18,6 @@ from assay.scores import Score, Scored, Unscored
 
 ABSTENTION = Metric("abstention")
 _VERSION = 1
-_RIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,81 +93,6 @@ def abstention_rates(results: Iterable[Result]) -> AbstentionRates:
         missed=counts[False, True],
         answered=counts[True, True],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """Were only answers with a confidence of at least ``threshold`` given: the share of all cases that would be
-    answered, and the share of wrong ones among them."""
-
-    threshold: float
-    coverage: float
-    error: float
-    answered: int
-
-
-@dataclass(frozen=True, slots=True)
-class CoverageCurve:
-    """Points by falling threshold, coverage growing; ``n`` cases of which something is known.
-
-    ``area`` is the error averaged over the cases in the order of falling confidence (AURC), Unscored where
-    nothing was answered. ``unscored`` answers had no confidence or no score and are in neither share.
-    """
-
-    points: tuple[Covered, ...]
-    area: Score
-    n: int
-    unscored: int
-
-
-def coverage_curve(results: Iterable[Result], metric: str = "correctness") -> CoverageCurve:
-    """Error against coverage, where ``metric`` below 0.5 is wrong, and so is any answer to an unanswerable case.
-
-    Answers that tie in confidence enter together. Abstentions are cases that are never covered.
-    """
-    told: list[tuple[float, bool]] = []
-    withheld = unscored = 0
-    for result in results:
-        outcome = result.outcome
-        if isinstance(outcome, Failed):
-            continue
-        if abstention(outcome) is not None:
-            withheld += 1
-            continue
-        wrong = _wrong(result, metric)
-        if wrong is None or outcome.confidence is None:
-            unscored += 1
-        else:
-            told.append((outcome.confidence, wrong))
-    told.sort(key=lambda pair: -pair[0])
-    n = len(told) + withheld
-    points = tuple(_points(told, n))
-    return CoverageCurve(points, _area(points), n, unscored)
-
-
-def _wrong(result: Result, metric: str) -> bool | None:
-    if answerable(result.case) is False:
-        return True
-    score = result.score(metric)
-    return score.value < _RIGHT if isinstance(score, Scored) else None
-
-
-def _points(told: Sequence[tuple[float, bool]], n: int) -> Iterable[Covered]:
-    wrong = 0
-    for at, (confidence, mistaken) in enumerate(told, 1):
-        wrong += mistaken
-        if at == len(told) or told[at][0] != confidence:
-            yield Covered(confidence, at / n, wrong / at, at)
-
-
-def _area(points: Sequence[Covered]) -> Score:
-    if not points:
-        return Unscored("nothing was answered with a known confidence and score")
-    before, total = 0, 0.0
-    for point in points:
-        total += (point.answered - before) * point.error
-        before = point.answered
-    return Scored(total / before)
 
 
 def _share(part: int, whole: int, otherwise: str) -> Score:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from assay.evaluation.judging import Item, Judge
@@ -15,7 +16,7 @@ from assay.evaluation.samples import Passage
 from assay.evaluation.scorers.fields import asked, joined
 from assay.evaluation.scoring import Spent
 from assay.language.segments import segment
-from assay.language.support import THRESHOLD, ground, support
+from assay.language.support import THRESHOLD, Ground, ground, support
 from assay.language.terms import Frequencies, count, terms
 from assay.scores import Score, Scored
 
@@ -79,11 +80,11 @@ class LexicalCheck:
 
     async def __call__(self, claim: str, evidence: Sequence[Passage], question: str) -> Checked:
         text = "\n\n".join(passage.text for passage in evidence)
-        if " ".join(claim.split()) in " ".join(text.split()) or not terms(claim):
+        if (verbatim := " ".join(claim.split()) in _one_line(text)) or not terms(claim):
             # Word for word; or a claim of function words, of which nothing but its presence can be told.
-            return _checked(float(" ".join(claim.split()) in " ".join(text.split())), self.threshold)
-        by = ground(text, about="\n".join(dict.fromkeys(passage.title for passage in evidence)))
-        found = support(claim, by, _weights(text), question=question)
+            return _checked(float(verbatim), self.threshold)
+        by, weights = _indexed(text, "\n".join(dict.fromkeys(passage.title for passage in evidence)))
+        found = support(claim, by, weights, question=question)
         return _checked(0.0 if found.vetoed else found.probability, self.threshold)
 
 
@@ -91,6 +92,13 @@ def _checked(probability: float, threshold: float) -> Checked:
     return Checked(probability >= threshold, Scored(probability))
 
 
-def _weights(text: str) -> Frequencies:
-    """How rare a word is among the sentences of the evidence: there is no other corpus here."""
-    return count(part.of(text) for part in segment(text))
+@lru_cache(maxsize=8)
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@lru_cache(maxsize=8)
+def _indexed(text: str, about: str) -> tuple[Ground, Frequencies]:
+    """Evidence made ready once for all claims of an answer, with how rare a word is among its sentences: there is
+    no other corpus here."""
+    return ground(text, about=about), count(part.of(text) for part in segment(text))

@@ -1,6 +1,6 @@
 """Context precision and recall: are the passages that the writer was given useful, and do they hold the answer?
 
-After Ragas (Es et al. 2023, arXiv 2309.15217). Precision is rank-aware: the mean, over the ranks that hold a
+After the metrics of these names in the Ragas library. Precision is rank-aware: the mean, over the ranks that hold a
 useful passage, of the share of useful passages up to that rank (average precision). Recall is the share of
 the expected answer's claims that the passages state.
 """

@@ -3,7 +3,7 @@
 An answer that is one of the expected answers as a whole, or the same number, is right without a judge.
 All others a judge decides (rubric ``correctness``), who also counts claims: made by both (tp), only by the
 answer and against the expected one (fp), only by the expected one (fn). Claim-level F1 is 2tp / (2tp + fp + fn),
-as Ragas has it in answer correctness (Es et al. 2023, arXiv 2309.15217).
+as the Ragas library has it in its answer correctness.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from assay.scores import Score, Scored, Unscored
 CORRECTNESS = Metric("correctness", judged=True)
 F1 = Metric("correctness_f1", judged=True)
 RUBRIC = "correctness"
-_VERSION = 1
+_RIGHT = 0.5
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Correctness:
 
     An abstention or an empty answer to an answerable case is wrong: both are 0, and the detail has the
     ``reason``. Unscored for an unanswerable case, without an expected answer, where no plain match decides
-    and there is no judge; F1 also where the judge counts no claims. Detail: ``tp``, ``fp``, ``fn`` and ``match``,
+    and there is no judge; F1 also where the judge counts no claims, or calls an answer right with no right claim or
+    wrong with no wrong or missing one. Detail: ``tp``, ``fp``, ``fn`` and ``match``,
     the plain form (exact, alias, numeric) or what the judge says; beside it what else the judge tells. Raises
     InputError for a judge without the rubric.
     """
@@ -101,4 +103,6 @@ def _f1(score: Score, detail: Mapping[str, Any]) -> Score:
     if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in counts):
         return Unscored("the judge counts no claims")
     tp, fp, fn = (int(count) for count in counts if count is not None)
+    if tp + fp + fn and (not tp if score.value >= _RIGHT else not fp + fn):
+        return Unscored("the claims that the judge counts contradict its verdict")
     return Scored(2 * tp / (2 * tp + fp + fn)) if tp + fp + fn else Unscored("there is no claim to count")

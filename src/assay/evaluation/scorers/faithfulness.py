@@ -2,7 +2,8 @@
 
 A judge reads question, passages and answer (rubric ``faithfulness``). A language model takes the answer apart and the
 score is the share of claims that are supported, as in Ragas (Es et al. 2023, arXiv 2309.15217) and FActScore
-(Min et al. 2023, arXiv 2305.14251); the offline judge gives the probability that every claim is.
+(Min et al. 2023, arXiv 2305.14251); the offline judge gives the probability that every claim is. Judges that are
+put together, a cascade or a panel, give the share, whoever of them judged.
 """
 
 from __future__ import annotations

@@ -14,17 +14,19 @@ NOT_A_QUESTION = "not one question"
 POINTS_AT_PASSAGE = "speaks of its passage, which a user does not see"
 GIVES_AWAY = "gives its answer away"
 UNSUPPORTED = "its answer is not in the passage"
+OFF_SUBJECT = "is not on its passage's subject"
 DUPLICATE = "asks what another case asks"
 
 _SHORTEST, _LONGEST = 3, 60  # words
 _SAME = 0.8
 _SUPPORTED = 0.7
 _AGREES = 0.5
+_ON_SUBJECT = 1 / 3
 _THING = r"(?:passages?|texts?|excerpts?|documents?|sections?|articles?|paragraphs?|contexts?|snippets?)"
 _POINTING = re.compile(
     rf"\b(?:according to|based on|in|from|by|described in|mentioned in) (?:the|this|these|both|either) "
     rf"(?:\w+ )?{_THING}\b"
-    rf"|\b(?:this|these|both|the (?:given|provided|above|following|first|second|other)) {_THING}\b"
+    rf"|\b(?:this|these|both|the (?:given|provided|above|following|first|second|other)) (?:two )?{_THING}\b"
     r"|\bthe (?:passages?|excerpts?|snippets?)\b|\bpassage [AB12]\b|\bthe author\b|\bmentioned (?:above|here)\b",
     re.IGNORECASE,
 )
@@ -37,6 +39,8 @@ def mistake(candidate: Candidate) -> str | None:
         return NOT_A_QUESTION
     if _POINTING.search(question):
         return POINTS_AT_PASSAGE
+    if candidate.seed.kind == "unanswerable" and not on_subject(candidate):
+        return OFF_SUBJECT
     if candidate.expected is None:
         return None
     told, said = set(terms(question)), terms(candidate.expected)
@@ -45,10 +49,23 @@ def mistake(candidate: Candidate) -> str | None:
     return None if supported(candidate) else UNSUPPORTED
 
 
+def on_subject(candidate: Candidate) -> bool:
+    """Whether the passages hold a third of the words that say what is asked about.
+
+    A question on something else is unanswerable too, and tells nothing: any system abstains from it.
+    """
+    told = set(asked(candidate.question))
+    return len(told & set(terms(_evidence(candidate)))) >= _ON_SUBJECT * len(told)
+
+
+def _evidence(candidate: Candidate) -> str:
+    return "\n\n".join(f"{passage.context}\n{passage.text}" for passage in candidate.seed.passages)
+
+
 def supported(candidate: Candidate) -> bool:
     """Whether the passages hold the numbers of the answer and most of the words that the question does not."""
     answer, question = candidate.expected or "", candidate.question
-    evidence = "\n\n".join(f"{passage.context}\n{passage.text}" for passage in candidate.seed.passages)
+    evidence = _evidence(candidate)
     # A spelled number may be a word like any other: "one of them".
     stated = numbers(answer, spelled=False) - numbers(question)
     if not stated <= numbers(evidence):

@@ -28,9 +28,8 @@ _FILES: Mapping[Kind, str] = {
 _USER = "---user---\n"
 _VARIABLE = re.compile(r"\{\{(\w+)\}\}")
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_LINE = r"^[\W_]*{}[\W_]*:[ \t*_]*(.+?)[ \t*_]*$"
-_QUESTION = re.compile(_LINE.format("QUESTION"), re.IGNORECASE | re.MULTILINE)
-_ANSWER = re.compile(_LINE.format("ANSWER"), re.IGNORECASE | re.MULTILINE)
+_LABEL = re.compile(r"[\W_]*(QUESTION|ANSWER|Q|A)[\W_]*:(.*)", re.IGNORECASE | re.DOTALL)
+_AROUND = " \t\"'*_"
 _NOT_ANSWERED = re.compile(r"\W*not[ _]answered\b", re.IGNORECASE)
 # Room for a model that thinks aloud; the reply itself is two lines.
 _TOKENS = 1_024
@@ -68,14 +67,29 @@ async def write(model: ChatModel, seed: Seed) -> tuple[Candidate | None, Spent]:
     """A candidate by a model, None where its reply holds none; and what that cost. Raises ModelError."""
     messages = template_of(seed.kind).render(passages=_quoted(seed.passages), link=" ".join(seed.link.split()))
     reply, spent = await _say(model, Request(messages, max_tokens=_TOKENS))
-    question, answer = _QUESTION.search(reply), _ANSWER.search(reply)
-    wants_answer = seed.kind != "unanswerable"
-    if question is None or (wants_answer and answer is None):
-        return None, spent
-    expected = answer[1].strip(" \"'") if wants_answer and answer else None
-    if wants_answer and not expected:
-        return None, spent
-    return Candidate(seed, question[1].strip(" \"'"), expected), spent
+    question, answer = _parts(reply)
+    if seed.kind == "unanswerable":
+        return (Candidate(seed, question, None) if question else None), spent
+    return (Candidate(seed, question, answer) if question and answer else None), spent
+
+
+def _parts(reply: str) -> tuple[str, str]:
+    """The question and the answer in a reply, each empty where it has none.
+
+    They stand behind their labels or on the line below; without any label, a question alone on the first line and
+    its answer on the second are those. Of several pairs it is the first.
+    """
+    lines = [line.strip() for line in reply.splitlines() if line.strip(_AROUND + "`")]
+    found: dict[str, str] = {}
+    for at, line in enumerate(lines):
+        if (label := _LABEL.match(line)) is not None:
+            told = label[2].strip(_AROUND)
+            if not told and at + 1 < len(lines) and _LABEL.match(lines[at + 1]) is None:
+                told = lines[at + 1].strip(_AROUND)
+            found.setdefault(label[1][0].upper(), told)
+    if not found and 1 <= len(lines) <= 2 and lines[0].strip(_AROUND).endswith("?"):
+        return lines[0].strip(_AROUND), lines[1].strip(_AROUND) if len(lines) == 2 else ""
+    return found.get("Q", ""), found.get("A", "")
 
 
 async def read(model: ChatModel, question: str, passages: Sequence[Chunk]) -> tuple[str | None, Spent]:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from importlib.resources import files
 
 import pytest
@@ -161,3 +164,31 @@ def test_altered_coefficients_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
 def test_missing_coefficients_are_named() -> None:
     with pytest.raises(PluginError, match=r"absent\.json"):
         coefficients("absent.json")
+
+
+JUDGING = """
+import random
+from assay.evaluation.judges.offline.faithfulness import OfflineFaithfulness
+draw, judge = random.Random(7), OfflineFaithfulness.shipped()
+words = "Basel Ostrow Rosa opens closes costs lends ends the library hotel 140 euros three weeks river".split()
+for _ in range(150):
+    context = " ".join(" ".join(draw.choices(words, k=9)).capitalize() + "." for _ in range(8))
+    answer = " ".join(" ".join(draw.choices(words, k=12)).capitalize() + "." for _ in range(3))
+    print(judge.judge("", [context], answer))
+"""
+
+
+def test_the_last_digit_is_the_same_in_every_process() -> None:
+    # Strings hash otherwise in each process, and sets of them are gone through in another order.
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", JUDGING],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    ]
+    assert said[0].count("FaithfulnessVerdict") == 150
+    assert said[0] == said[1]

@@ -16,8 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from assay.evaluation.judges.offline.evidence import evidence
+from assay.evaluation.judges.offline.evidence import Evidence, evidence
 from assay.evaluation.judges.offline.linear import Linear, coefficients
 from assay.evaluation.judges.offline.summary import examine, summary
 from assay.scores import Unscored
@@ -77,7 +78,7 @@ class OfflineFaithfulness:
         A context that is JSON is read as data. Unscored when there is no context with words, or
         when the answer claims nothing, as "I don't know" does.
         """
-        by = evidence([_scalar(context) for context in contexts])
+        by = _indexed(tuple(_scalar(context) for context in contexts))
         if not by.words:
             return Unscored("no contexts")
         examined = examine(_scalar(question or ""), by, _scalar(answer))
@@ -90,6 +91,12 @@ class OfflineFaithfulness:
         )
         unsupported = tuple((claim.start, claim.end) for claim in verdicts if claim.probability < self.threshold)
         return FaithfulnessVerdict(1.0 - self._answer(summary(examined, risks)), verdicts, unsupported)
+
+
+@lru_cache(maxsize=8)
+def _indexed(contexts: tuple[str, ...]) -> Evidence:
+    """The index of the contexts: the claims of an answer, asked one by one, share it."""
+    return evidence(contexts)
 
 
 def _scalar(text: str) -> str:

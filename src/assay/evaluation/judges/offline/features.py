@@ -9,7 +9,6 @@ that a word keeps there, and the records of a JSON context that say the contrary
 from __future__ import annotations
 
 import itertools
-import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +18,12 @@ from assay.evaluation.judges.claims import Claim
 from assay.evaluation.judges.offline.evidence import WORD, Evidence, bare, clock, negates
 from assay.evaluation.judges.offline.records import records
 from assay.evaluation.judges.offline.words import Word, clauses
+from assay.language.support import NO_FIGURE, held
 from assay.language.terms import numbers
 
 _CONTEXT = 5
 _MOST_UNITS = 40
-_MOST_HOLDING = 200
-"""Units of the evidence that one word is looked up in: a word that more have tells little, and time stays linear."""
 _PREFIX = 5
-_MARKER = re.compile(
-    r"\A\W*\d{1,3}[.)](?=\s)|\[\d+\]|\b(?:passages?|sources?|documents?)\s+\d+(?:(?:,|\s+and)\s+\d+)*", re.IGNORECASE
-)
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -65,8 +60,7 @@ def features(claim: Claim, told: Sequence[Word], by: Evidence, asked: frozenset[
     found = records(claim.text, by)
     novel = [word for word in told if not word.known]
     negated, best = any(map(negates, every)), match.best
-    held = [word for word in told if word.known]
-    in_records = sum(all(by.records[u] for u in by.holding[word.term]) for word in held)
+    in_records = sum(all(by.records[u] for u in by.holding[word.term]) for word in told if word.known)
     plain = {
         "cover": match.cover,
         "cover_window": match.cover_window,
@@ -118,34 +112,25 @@ def _expanded(plain: Mapping[str, float]) -> dict[str, float]:
 
 def _match(weight: Mapping[str, float], by: Evidence) -> _Match:
     total = sum(weight.values()) or 1.0
-    held = _held(weight, by)
-    if not held:
+    found = held(weight.items(), by.holding)
+    if not found:
         return _Match(None, frozenset(), 0.0, 0.0, 0.0)
-    best = max(held, key=lambda u: (held[u], -u))
+    best = max(found, key=lambda u: (found[u], -u))
 
     def with_neighbour(unit: int) -> float:
-        return held[unit] + 0.7 * max(held.get(unit - 1, 0.0), held.get(unit + 1, 0.0))
+        return found[unit] + 0.7 * max(found.get(unit - 1, 0.0), found.get(unit + 1, 0.0))
 
-    middle = max(held, key=lambda u: (with_neighbour(u), -u))
-    beside = middle + 1 if held.get(middle + 1, 0.0) >= held.get(middle - 1, 0.0) else middle - 1
+    middle = max(found, key=lambda u: (with_neighbour(u), -u))
+    beside = middle + 1 if found.get(middle + 1, 0.0) >= found.get(middle - 1, 0.0) else middle - 1
     window = by.units[middle] | (by.units[beside] if 0 <= beside < len(by.units) else frozenset())
     left, three = dict(weight), 0.0
-    ranked = sorted(held, key=lambda u: (-held[u], u))[:12]
+    ranked = sorted(found, key=lambda u: (-found[u], u))[:12]
     for _ in range(3):
         unit = max(ranked, key=lambda u: sum(v for t, v in left.items() if t in by.units[u]))
         gained = [term for term in left if term in by.units[unit]]
         three += sum(left.pop(term) for term in gained)
     inside = sum(value for term, value in weight.items() if term in window)
-    return _Match(best, window, held[best] / total, inside / total, three / total)
-
-
-def _held(weight: Mapping[str, float], by: Evidence) -> dict[int, float]:
-    """How much of the weight each unit of the evidence holds."""
-    held: dict[int, float] = {}
-    for term, value in weight.items():
-        for unit in by.holding.get(term, ())[:_MOST_HOLDING]:
-            held[unit] = held.get(unit, 0.0) + value
-    return held
+    return _Match(best, window, found[best] / total, inside / total, three / total)
 
 
 def _longest_run(told: Sequence[Word]) -> int:
@@ -180,7 +165,7 @@ def _clauses(
         mine = {word.term: weight[word.term] for word in part}
         if len(mine) < 2:
             continue
-        covers.append(max(_held(mine, by).values(), default=0.0) / sum(mine.values()))
+        covers.append(max(held(mine.items(), by.holding).values(), default=0.0) / sum(mine.values()))
         novel = max(novel, sum(not word.known for word in part) / len(part))
     return {
         "clause_worst": min(covers, default=whole),
@@ -194,7 +179,9 @@ def _company(told: Sequence[Word], weight: Mapping[str, float], by: Evidence) ->
     """Whether each known word keeps the company it keeps in the evidence: cover of its neighbours in one unit."""
     shares, at_number, at_name = [], 1.0, 1.0
     for i, word in enumerate(told):
-        near = {other.term for other in told[max(0, i - _CONTEXT) : i + _CONTEXT + 1]} - {word.term}
+        beside = told[max(0, i - _CONTEXT) : i + _CONTEXT + 1]
+        # In their order: that of a set, and with it the last digit of a sum, is another one in each process.
+        near = dict.fromkeys(other.term for other in beside if other.term != word.term)
         total = sum(weight[term] for term in near)
         if not total:
             continue
@@ -222,7 +209,7 @@ def _figures(claim: Claim, told: Sequence[Word], by: Evidence, window: frozenset
     starts = [start for start, _, _ in times]
     halves = {minutes % 720 for minutes in by.times}
     away = unseen = far = 0
-    bare_text = _MARKER.sub(lambda m: " " * len(m[0]), claim.text)
+    bare_text = NO_FIGURE.sub(lambda m: " " * len(m[0]), claim.text)
     for word in told:
         start = word.start - claim.start
         if not word.lower[0].isdigit() or not bare_text[start : start + 1].isdigit():

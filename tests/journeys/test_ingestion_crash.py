@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +24,7 @@ from assay.stores.database import Database
 from assay.stores.embedded_index import EmbeddedIndex
 from assay.stores.embeddings import EmbeddingStore
 from assay.testing.embedder import HashEmbedder
+from assay.testing.killing import After, Happened, Nursery, nurse
 
 PAUSE = 0.02
 
@@ -84,32 +80,15 @@ def holds(state: Path) -> dict[str, tuple[str, bytes]]:
     }
 
 
-class Nursery:
-    """A process that has imported everything and starts each ingestion by a fork: a kill then costs
-    no start of Python, and two hundred of them a minute or two."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, __file__]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def killed(self, docs: Path, state: Path, log: Path, after: float) -> bool:
-        """Run an ingestion in a process of its own and kill it after so many seconds; whether it was still
-        running."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(docs), str(state), str(log), after]) + "\n")
-        self._process.stdin.flush()
-        return bool(json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        self._process.communicate()
+def work(_: Happened, docs: str, state: str, log: str) -> None:
+    Path(state).mkdir(exist_ok=True)
+    run(Path(docs), Path(state), log=Path(log), pause=PAUSE)
 
 
 @pytest.fixture
 def nursery() -> Iterator[Nursery]:
-    opened = Nursery()
-    yield opened
-    opened.close()
+    with Nursery(__file__) as opened:
+        yield opened
 
 
 def disturbed(docs: Path, kept: set[int], chance: random.Random) -> None:
@@ -136,14 +115,12 @@ def crash(nursery: Nursery, tmp_path: Path, kills: int, seed: int) -> None:
     for number in kept:
         write(docs, number)
     # How long an ingestion takes here, so that the kills fall at any of its points on any machine.
-    began = time.monotonic()
-    assert not nursery.killed(docs, tmp_path / "rehearsal", tmp_path / "rehearsed", after=60)
-    whole = time.monotonic() - began
+    whole = nursery.run(docs, tmp_path / "rehearsal", tmp_path / "rehearsed").seconds
     done = rounds = 0
     while done < kills:
         rounds += 1
         assert rounds < 4 * kills + 20, "the ingestion ends before it can be killed"
-        if nursery.killed(docs, state, log, after=chance.uniform(0.0, whole)):
+        if nursery.run(docs, state, log, kill=After(chance.uniform(0.0, whole))).killed:
             done += 1
         else:
             for number in chance.sample(sorted(kept), min(len(kept), 120)):
@@ -167,7 +144,7 @@ def test_killed_and_run_again(nursery: Nursery, tmp_path: Path) -> None:
     for number in range(240):
         write(docs, number)
     chance, kills = random.Random(1), 0
-    while kills < 5 and nursery.killed(docs, state, log, after=chance.uniform(0.02, 0.12)):
+    while kills < 5 and nursery.run(docs, state, log, kill=After(chance.uniform(0.02, 0.12))).killed:
         kills += 1
         assert_at_most_one_batch_lost(state, log, kills)
     assert kills >= 3, "the ingestion ended before it could be killed"
@@ -202,34 +179,5 @@ def test_two_hundred_kills(nursery: Nursery, tmp_path: Path) -> None:
     crash(nursery, tmp_path, kills=200, seed=int(os.environ.get("ASSAY_CRASH_SEED", "11")))
 
 
-def main() -> None:
-    """The nursery: a line in, an ingestion forked and killed, a line out."""
-    while line := sys.stdin.readline():
-        docs, state, log, after = json.loads(line)
-        child = os.fork()
-        if not child:
-            Path(state).mkdir(exist_ok=True)
-            run(Path(docs), Path(state), log=Path(log), pause=PAUSE)
-            os._exit(0)
-        sys.stdout.write(f"{json.dumps(ended(child, after) == -signal.SIGKILL)}\n")
-        sys.stdout.flush()
-
-
-def ended(child: int, after: float) -> int:
-    """The child's exit code, at the latest after so many seconds; a failure of its own is one of ours."""
-    until = time.monotonic() + after
-    while time.monotonic() < until:
-        known, status = os.waitpid(child, os.WNOHANG)
-        if known:
-            break
-        time.sleep(0.001)
-    else:
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, -signal.SIGKILL)
-    return code
-
-
 if __name__ == "__main__":
-    main()
+    nurse(work)

@@ -27,7 +27,11 @@ def register(cli: typer.Typer) -> None:
     group.callback()(evaluate)
     group.command("recompute")(recompute)
     cli.add_typer(group, name="eval")
-    experiments = typer.Typer(no_args_is_help=True, help="Evaluations that were made, with every answer and score.")
+    experiments = typer.Typer(
+        no_args_is_help=True,
+        help="Evaluations that were made, with every answer and score. (`assay experiment`, without an s, compares "
+        "releases before users.)",
+    )
     experiments.command("list")(experiments_list)
     experiments.command("show")(experiments_show)
     experiments.command("compare")(experiments_compare)
@@ -43,6 +47,10 @@ def evaluate(
     ] = None,
     gate: Annotated[
         bool, typer.Option("--gate", help="Exit 0 for pass, 1 for fail, 2 for inconclusive; compares with live.")
+    ] = False,
+    fresh_latency: Annotated[
+        bool,
+        typer.Option("--fresh-latency", help="Ask both releases anew where they were not timed side by side."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say calls, tokens, money and minutes; do nothing.")
@@ -85,6 +93,8 @@ def evaluate(
             "--gate: the file has no [evaluation.gate]; say there how much worse a release may be, "
             "such as faithfulness = { margin = 0.05 }"
         )
+    if fresh_latency and not (gate or against):
+        raise InputError("--fresh-latency compares two releases: name the other with --against, or use --gate")
     wanted = Wanted(
         datasets=dataset or None,
         scorers=scorer or None,
@@ -95,6 +105,7 @@ def evaluate(
         tags=_tags(tag or []),
         against=against or (LIVE if gate else None),
         whole_gate=gate or not scorer,
+        fresh_latency=fresh_latency,
     )
     if dry_run:
         _foresee(anyio.run(foreseen, project, wanted), as_json=as_json)

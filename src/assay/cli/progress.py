@@ -75,6 +75,18 @@ class EvaluationProgress(_Bar):
         self._show(progress.done, progress.total, _facts(progress))
 
 
+class QuestionProgress(_Bar):
+    """Shows how many questions were asked."""
+
+    def __init__(self, total: int, *, quiet: bool) -> None:
+        super().__init__("questions", quiet=quiet)
+        self._total = total
+
+    def show(self, done: int, facts: str = "") -> None:
+        """Show a moment."""
+        self._show(done, self._total, [facts])
+
+
 def _facts(step: EvaluationStep) -> list[str]:
     cost, made = step.cost, step.answers_made + step.scores_made
     return [
@@ -84,6 +96,7 @@ def _facts(step: EvaluationStep) -> list[str]:
         f"{step.known} known" if step.known else "",
         f"{step.failed} failed" if step.failed else "",
         f"{step.unscored} unscored" if step.unscored else "",
+        f"another process is at the last {step.elsewhere}" if step.elsewhere else "",
         f"rate limit: waiting {step.paused:.0f} s" if step.paused >= 1 else "",
     ]
 

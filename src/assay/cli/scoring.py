@@ -12,6 +12,7 @@ import typer
 
 from assay.cli.options import AsJson, File
 from assay.cli.output import emit, out
+from assay.cli.piped import leaving
 from assay.errors import AssayError, InputError
 from assay.scores import Scored
 
@@ -99,7 +100,8 @@ def _metric(scorer: Scorer, wanted: str) -> str:
 @contextmanager
 def _lines(batch: str) -> Iterator[BinaryIO]:
     if batch == STDIN:
-        yield sys.stdin.buffer
+        with leaving(sys.stdin.buffer) as piped:
+            yield piped
         return
     with Path(batch).open("rb") as opened:
         yield opened

@@ -31,6 +31,8 @@ class Answered:
     ``retrieved`` are document ids by rank, each once; ``passages`` what the writer was given, in order;
     None where it is unknown, as in a trace without content. ``abstained`` is the reason, None for an
     answer. ``cost`` in US dollars, None where a price is unknown. ``calls`` and ``state`` are an agent's.
+    ``timed_in`` is the same for answers that were asked side by side, so that their times can be compared;
+    empty where that is not known.
     """
 
     text: str
@@ -47,6 +49,7 @@ class Answered:
     trace: str | None = None
     calls: tuple[ToolCall, ...] | None = None
     state: Any = None
+    timed_in: str = ""
 
     @property
     def content(self) -> Digest:

@@ -68,6 +68,12 @@ class Database:
             return self._url.database
         return self._url.render_as_string(hide_password=True)
 
+    @property
+    def near(self) -> bool:
+        """Whether it is a file here, read in a fraction of a millisecond and, in write-ahead mode, without waiting
+        for a writer; else there is a network between."""
+        return self._sqlite
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one snapshot from its first query on. Raises StoreError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Double, Index, String, Table, Text, delete, func, select
 
 from assay.digest import Digest
+from assay.stores.claims import Claims
 from assay.stores.database import Database, insert_missing, schema
 
 _BATCH = 2_000  # keys in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
@@ -68,11 +70,12 @@ class KeptScore:
 
 class EvaluationStore:
     """Answers and scores under their keys. Safe for several threads and processes: what is known stays as it
-    is, whoever else computes it. Every method may raise StoreError."""
+    is, whoever else computes it. ``claims`` say who is at which. Every method may raise StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         database.ensure(_SCHEMA)
+        self.claims = Claims(database)
 
     def answers(self, keys: Iterable[Digest]) -> dict[Digest, KeptAnswer]:
         """The answers that are known; unknown keys are left out."""
@@ -82,11 +85,19 @@ class EvaluationStore:
         """The scores that are known; unknown keys are left out."""
         return {key: KeptScore(*row) for key, row in self._get(_SCORES, keys)}
 
-    def put(self, answers: Sequence[KeptAnswer] = (), scores: Sequence[KeptScore] = ()) -> None:
-        """Keep these, all or none."""
+    def put(
+        self,
+        answers: Sequence[KeptAnswer] = (),
+        scores: Sequence[KeptScore] = (),
+        *,
+        anew: AbstractSet[Digest] = frozenset(),
+    ) -> None:
+        """Keep these, all or none. Answers under the keys ``anew`` take the place of those that are known."""
         if not answers and not scores:
             return
         with self._database.write() as connection:
+            for keys in _batches(answer.key for answer in answers if answer.key in anew):
+                connection.execute(delete(_ANSWERS).where(_ANSWERS.c.key.in_(keys)))
             for some_answers in _batches(answers):
                 insert_missing(connection, _ANSWERS, [asdict(answer) for answer in some_answers])
             for some_scores in _batches(scores):

@@ -56,6 +56,11 @@ class EventLog:
         self._database, self._clock = database, clock
         database.ensure(_SCHEMA)
 
+    @property
+    def near(self) -> bool:
+        """Whether ``version`` takes a fraction of a millisecond and no network: it may be asked on an event loop."""
+        return self._database.near
+
     def append(
         self,
         stream: str,

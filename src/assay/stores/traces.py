@@ -26,7 +26,7 @@ from sqlalchemy import (
 from assay.errors import InputError, NotFound
 from assay.sayable import sayable
 from assay.stores.database import Database, by_prefix, insert_missing, schema
-from assay.traces import ABSTAINED, COST, ERROR, QUESTION, RELEASE, Attribute, Span, Trace
+from assay.traces import ABSTAINED, COST, ERROR, QUESTION, RELEASE, SHADOW, Attribute, Span, Trace
 
 _BATCH = 1_000
 
@@ -130,11 +130,13 @@ class TraceStore:
         since: int | None = None,
         failed: bool | None = None,
         abstained: bool | None = None,
+        copies: bool | None = False,
     ) -> _Summaries:
         """At most ``limit`` traces, newest first.
 
         ``release`` is a digest or the beginning of one, ``since`` nanoseconds since the epoch;
-        ``failed`` True keeps those that ended in an error, False the others; ``abstained`` likewise.
+        ``failed`` True keeps those that ended in an error, False the others; ``abstained`` likewise, and
+        ``copies`` those of questions that were asked again unseen, which are no traffic.
         """
         query = select(_TRACES).order_by(_TRACES.c.started.desc(), _TRACES.c.id).limit(max(limit, 0))
         if release is not None:
@@ -145,6 +147,11 @@ class TraceStore:
             query = query.where(_TRACES.c.error.is_not(None) if failed else _TRACES.c.error.is_(None))
         if abstained is not None:
             query = query.where(_TRACES.c.abstained.is_not(None) if abstained else _TRACES.c.abstained.is_(None))
+        if copies is not None:
+            # As _span_row writes it; within a text the quotation marks would be escaped.
+            marked = _SPANS.c.attributes.contains(f'"{SHADOW}":true', autoescape=True)
+            found = select(_SPANS.c.id).where(_SPANS.c.trace == _TRACES.c.id, _SPANS.c.parent.is_(None), marked).exists()
+            query = query.where(found if copies else ~found)
         with self._database.read() as connection:
             return [_summary(row) for row in connection.execute(query)]
 

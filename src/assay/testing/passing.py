@@ -28,6 +28,7 @@ def assert_passes(
     judge: str | None = None,
     limit: int | None = None,
     inconclusive: str = "fail",
+    fresh_latency: bool = False,
 ) -> Evaluated:
     """Evaluate the application at ``release`` against another on the same cases, and assert that its gate passes.
 
@@ -35,6 +36,8 @@ def assert_passes(
     globs (None: those of the file), ``against`` a baseline as ``assay eval --against`` takes it, ``gate`` bounds
     by metric such as ``{"faithfulness": {"margin": 0.02}}`` (None: those of the file). What was answered and
     scored before is not done again. ``inconclusive``: "fail" the test, "skip" it, or "pass".
+    ``fresh_latency`` asks both releases anew where their answers were not timed side by side, which a guard on
+    latency needs.
 
     Returns what was found. Raises AssertionError with the report's summary, and what ``evaluate`` raises.
     """
@@ -60,6 +63,7 @@ def assert_passes(
         limit=limit,
         against=against,
         bounds=bounds,
+        fresh_latency=fresh_latency,
     )
     # In a thread of its own, since the test may itself run in an event loop.
     with ThreadPoolExecutor(1) as threads:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +21,7 @@ from assay.evaluation.scoring import Measured, Metric
 from assay.scores import Scored
 from assay.stores.database import Database
 from assay.stores.evaluations import EvaluationStore
+from assay.testing.killing import After, Happened, Nursery, nurse
 
 CONCURRENCY = 4
 CASES = Dataset("d", tuple(Case(f"c{i}", f"question {i}") for i in range(150)))
@@ -60,7 +56,7 @@ class Length:
     async def score(self, sample: Sample) -> Mapping[str, Measured]:
         note(self.log, f"score {sample.case.id}")
         await anyio.sleep(self.pause)
-        return {"length": Measured(Scored(len(sample.case.question)))}
+        return {"length": Measured(Scored(1 / len(sample.case.question)))}
 
 
 def evaluated(state: Path, log: Path, pause: float = 0.0) -> Run:
@@ -73,31 +69,14 @@ def evaluated(state: Path, log: Path, pause: float = 0.0) -> Run:
     return anyio.run(work)
 
 
-class Nursery:
-    """A process that has imported everything and starts each run by a fork."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def killed(self, state: Path, log: Path, after: float) -> bool:
-        """Run in a process of its own and kill it after so many seconds; whether it was still running."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(state), str(log), after]) + "\n")
-        self._process.stdin.flush()
-        return bool(json.loads(self._process.stdout.readline()))
-
-    def close(self) -> None:
-        self._process.communicate()
+def work(_: Happened, state: str, log: str) -> None:
+    evaluated(Path(state), Path(log), pause=0.01)
 
 
 @pytest.fixture
 def nursery() -> Iterator[Nursery]:
-    opened = Nursery()
-    yield opened
-    opened.close()
+    with Nursery(__file__) as opened:
+        yield opened
 
 
 def crash(nursery: Nursery, tmp_path: Path, kills: int, seed: int) -> None:
@@ -105,7 +84,7 @@ def crash(nursery: Nursery, tmp_path: Path, kills: int, seed: int) -> None:
     chance, log, state = random.Random(seed), tmp_path / "log", tmp_path / "state.db"
     killed = since = kept = 0
     while killed < kills:
-        if nursery.killed(state, log, after=chance.uniform(0.0, 0.45)):
+        if nursery.run(state, log, kill=After(chance.uniform(0.0, 0.45))).killed:
             killed, since = killed + 1, since + 1
             answers, _ = EvaluationStore(Database.at(state)).count()
             assert answers >= kept
@@ -141,12 +120,12 @@ def test_what_was_kept_is_not_asked_again(nursery: Nursery, tmp_path: Path) -> N
     known: set[str] = set()
     asked: set[str] = set()
     for after in (0.33, 0.4, 0.5, 1.0):  # a slow machine may not have kept anything by the first kill
-        nursery.killed(state, log, after)
+        nursery.run(state, log, kill=After(after))
         if known := evaluated_keys(state):
             break
     log.write_text("", encoding="utf-8")
     for after in (0.05, 0.1, 0.2, 0.4, 1.0):
-        nursery.killed(state, log, after)
+        nursery.run(state, log, kill=After(after))
         asked = {line.removeprefix("ask ") for line in log.read_text("utf-8").split("\n") if line.startswith("ask")}
         if asked:
             break
@@ -171,33 +150,5 @@ def test_killed_a_hundred_times(nursery: Nursery, tmp_path: Path) -> None:
     crash(nursery, tmp_path, kills=100, seed=int(os.environ.get("ASSAY_CRASH_SEED", "11")))
 
 
-def main() -> None:
-    """The nursery: a line in, a run forked and killed, a line out."""
-    while line := sys.stdin.readline():
-        state, log, after = json.loads(line)
-        child = os.fork()
-        if not child:
-            evaluated(Path(state), Path(log), pause=0.01)
-            os._exit(0)
-        sys.stdout.write(f"{json.dumps(ended(child, after) == -signal.SIGKILL)}\n")
-        sys.stdout.flush()
-
-
-def ended(child: int, after: float) -> int:
-    """The child's exit code, at the latest after so many seconds."""
-    until = time.monotonic() + after
-    while time.monotonic() < until:
-        known, status = os.waitpid(child, os.WNOHANG)
-        if known:
-            break
-        time.sleep(0.001)
-    else:
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, -signal.SIGKILL)
-    return code
-
-
 if __name__ == "__main__":
-    main()
+    nurse(work)

@@ -9,22 +9,33 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from assay.errors import AssayError, InputError
 from assay.evaluation.cases import Dataset
 from assay.evaluation.records import Result, Run, ScorerUsed, Work
-from assay.evaluation.running.keys import answer_key
+from assay.evaluation.running.claiming import Row
 from assay.evaluation.running.limiter import Limiter
 from assay.evaluation.running.making import Limits, Maker
-from assay.evaluation.running.progress import Meter, Watcher
+from assay.evaluation.running.progress import Meter, Watcher, shown_together
 from assay.evaluation.running.recalling import recall
 from assay.evaluation.running.subject import subject as subject
-from assay.evaluation.running.units import Place, Unit
+from assay.evaluation.running.timing import apart
+from assay.evaluation.running.units import Unit, in_turns, side_of, units_of
 from assay.evaluation.samples import Subject
 from assay.evaluation.scoring import Scorer
 from assay.stores.evaluations import EvaluationStore
 
 CONCURRENCY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A subject of a run side by side with others: its name for people and where it was made, see ``Run``."""
+
+    subject: Subject
+    label: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 async def run(
@@ -46,40 +57,87 @@ async def run(
     At most ``concurrency`` answers and as many scores are made at once, fewer while a provider says so;
     ``limits`` in its place lets several runs share them, or answers and scores where one provider gives both.
     ``now`` is the start in seconds since the epoch, None for the clock's. Cases that ask the same (see
-    ``Case.digest``) are asked once.
+    ``Case.digest``) are asked once. What another run is at, in this process or another, is not asked beside it.
 
     A failed answer counts in this run and is asked again in the next; so is a score that is not lasting.
     Raises InputError for two scorers with a metric of the same name, StoreError where the store fails; what
     was finished before is kept, also when the caller cancels.
     """
+    entrant = Entrant(subject, label, dict(environment or {}))
+    limits = limits or Limits(Limiter(concurrency), Limiter(concurrency))
+    [found] = await run_side_by_side(
+        [entrant], dataset, scorers, store=store, repeats=repeats, limits=limits, progress=progress, now=now
+    )
+    return found
+
+
+async def run_side_by_side(
+    entrants: Sequence[Entrant],
+    dataset: Dataset,
+    scorers: Sequence[Scorer],
+    *,
+    store: EvaluationStore,
+    limits: Limits,
+    repeats: int = 1,
+    progress: Watcher | None = None,
+    now: float | None = None,
+    retime: bool = False,
+) -> tuple[Run, ...]:
+    """As ``run`` for several subjects, which are asked case by case: what else goes on meanwhile is the same for
+    all, so that the times of answers that are both made now can be compared.
+
+    With ``retime`` they are all asked a case anew where their known answers were not made side by side; what is
+    answered then takes the place of what is known.
+    """
     _check(dataset, scorers, repeats)
     started = time.time() if now is None else now
-    limits = limits or Limits(Limiter(concurrency), Limiter(concurrency))
-    units = _units(subject, dataset, repeats)
-    meter = Meter(sum(len(unit.places) for unit in units), progress, traffic=limits.traffic)
+    watchers = shown_together(progress, len(entrants))
+    total = repeats * len(dataset.cases)
+    sides = [
+        side_of(entrant.subject, Meter(total, watcher, traffic=limits.traffic))
+        for entrant, watcher in zip(entrants, watchers, strict=True)
+    ]
+    of_sides = [units_of(side, dataset, repeats) for side in sides]
     try:
-        await recall(units, scorers, store, meter)
-        missing = [unit for unit in units if not unit.complete(len(scorers))]
-        meter.show(always=True)
-        if missing:
-            await Maker(subject, scorers, store, limits, meter).make(missing)
+        await _make(in_turns(of_sides), scorers, store, limits, retime=retime)
     except BaseExceptionGroup as group:
         raise _told(group) from None
-    meter.show(always=True)
-    return Run(
-        id=secrets.token_hex(8),
-        label=label,
-        subject=subject.identity,
-        state=subject.state,
-        dataset=dataset.name,
-        dataset_digest=dataset.digest,
-        scorers=tuple(ScorerUsed(scorer.name, scorer.identity, tuple(scorer.metrics)) for scorer in scorers),
-        repeats=repeats,
-        results=_results(units, dataset, repeats),
-        started=started,
-        work=_work(meter),
-        environment=dict(environment or {}),
+    return tuple(
+        Run(
+            id=secrets.token_hex(8),
+            label=entrant.label,
+            subject=entrant.subject.identity,
+            state=entrant.subject.state,
+            dataset=dataset.name,
+            dataset_digest=dataset.digest,
+            scorers=tuple(ScorerUsed(scorer.name, scorer.identity, tuple(scorer.metrics)) for scorer in scorers),
+            repeats=repeats,
+            results=_results(units, dataset, repeats),
+            started=started,
+            work=_work(side.meter),
+            environment=dict(entrant.environment),
+        )
+        for entrant, side, units in zip(entrants, sides, of_sides, strict=True)
     )
+
+
+async def _make(
+    rows: Sequence[Row], scorers: Sequence[Scorer], store: EvaluationStore, limits: Limits, *, retime: bool
+) -> None:
+    """Look up what is known, and make the rest."""
+    units = [unit for row in rows for unit in row]
+    meters = {id(unit.side.meter): unit.side.meter for unit in units}.values()
+    again = await apart(rows, store) if retime else frozenset()
+    for unit in units:
+        unit.anew = unit.key in again
+    await recall(units, scorers, store)
+    for meter in meters:
+        meter.show(always=True)
+    missing = [tuple(unit for unit in row if not unit.complete(len(scorers))) for row in rows]
+    if any(missing):
+        await Maker(scorers, store, limits, secrets.token_hex(8)).make([row for row in missing if row])
+    for meter in meters:
+        meter.show(always=True)
 
 
 def _check(dataset: Dataset, scorers: Sequence[Scorer], repeats: int) -> None:
@@ -95,21 +153,6 @@ def _check(dataset: Dataset, scorers: Sequence[Scorer], repeats: int) -> None:
         if case.id in ids:
             raise InputError(f"two cases of {dataset.name} have the id {case.id!r}; rename one")
         ids.add(case.id)
-
-
-def _units(subject: Subject, dataset: Dataset, repeats: int) -> list[Unit]:
-    """What is to be asked, in the order of cases, then repeats; what is the same once."""
-    identity, state = subject.identity, subject.state
-    found: dict[tuple[str, str], Unit] = {}
-    for at, case in enumerate(dataset.cases):
-        asked, digest = case.asked, case.digest
-        for repeat in range(repeats):
-            key = answer_key(identity, state, asked, repeat)
-            unit = found.get((key, digest))
-            if unit is None:
-                unit = found[key, digest] = Unit(key, case, digest, repeat)
-            unit.places.append(Place(at, repeat))
-    return list(found.values())
 
 
 def _results(units: Sequence[Unit], dataset: Dataset, repeats: int) -> tuple[Result, ...]:

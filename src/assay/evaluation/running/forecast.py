@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from anyio.to_thread import run_sync
@@ -12,9 +13,10 @@ from anyio.to_thread import run_sync
 from assay.digest import Digest, digest_text
 from assay.evaluation.artifacts.codec import Scores
 from assay.evaluation.cases import Dataset
-from assay.evaluation.running.keys import answer_key, content_only
+from assay.evaluation.running.keys import content_only
+from assay.evaluation.running.progress import Meter
 from assay.evaluation.running.recalling import outcome_of, score_keys, scores_of
-from assay.evaluation.running.units import Unit
+from assay.evaluation.running.units import Unit, side_of, units_of
 from assay.evaluation.samples import Answered, Subject
 from assay.evaluation.scoring import Scorer, Spent
 from assay.statistics.bounds import t_quantile
@@ -123,13 +125,15 @@ async def forecast(
     repeats: int = 1,
     concurrency: int = 8,
     typical: Typical | None = None,
+    anew: AbstractSet[Digest] = frozenset(),
 ) -> Forecast:
     """What ``experiment.run`` with the same arguments would find and make. Calls nobody; raises StoreError.
 
     Answers are expected to be like the subject's known ones; without any, like those that other subjects gave
-    to the same cases; without those, ``typical``. Scores are expected to be like the scorer's known ones.
+    to the same cases; without those, ``typical``. Scores are expected to be like the scorer's known ones. Answers
+    under the keys ``anew`` are not taken for known.
     """
-    return await run_sync(_forecast, subject, dataset, scorers, store, repeats, concurrency, typical)
+    return await run_sync(_forecast, subject, dataset, scorers, store, repeats, concurrency, typical, anew)
 
 
 def _forecast(
@@ -140,22 +144,17 @@ def _forecast(
     repeats: int,
     concurrency: int,
     typical: Typical | None,
+    anew: AbstractSet[Digest],
 ) -> Forecast:
-    found: dict[tuple[Digest, Digest], Unit] = {}
-    for case in dataset.cases:
-        asked, digest = case.asked, case.digest
-        for repeat in range(repeats):
-            key = answer_key(subject.identity, subject.state, asked, repeat)
-            found.setdefault((key, digest), Unit(key, case, digest, repeat))
-    units = list(found.values())
-    answers = store.answers({unit.key for unit in units})
+    units = units_of(side_of(subject, Meter(0)), dataset, repeats)
+    answers = store.answers({unit.key for unit in units} - anew)
     for unit in units:
         if unit.key in answers:
             unit.content, unit.whole = answers[unit.key].content, answers[unit.key].whole
     missing = sum(unit.content is None for unit in units)
     like, based_on = _like(subject, units, store) if missing else ([], "nothing is missing")
     identities = [(scorer.identity, content_only(scorer)) for scorer in scorers]
-    keys = [score_keys(unit, identities) for unit in units if unit.content is not None]
+    keys = [score_keys(unit.digest, unit.content, unit.whole, identities) for unit in units if unit.content is not None]
     known = store.known_scores(key for own in keys for key in own)
     parts = []
     for at, scorer in enumerate(scorers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -20,6 +21,7 @@ BEHIND_ITEMS = 100
 MakeAnswer: TypeAlias = Callable[[], KeptAnswer]
 MakeScore: TypeAlias = Callable[[], KeptScore]
 """Rows are made in the writing thread: turning them into text would keep the next call waiting."""
+Release: TypeAlias = Callable[[Sequence[Digest]], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +37,9 @@ class _Wanted:
 class Keeper:
     """Writes behind and looks up ahead; made by ``keeping``."""
 
-    def __init__(self, store: EvaluationStore) -> None:
-        self._store = store
+    def __init__(self, store: EvaluationStore, release: Release, anew: AbstractSet[Digest]) -> None:
+        self._store, self._release, self._anew = store, release, anew
+        self._made: list[Digest] = []
         self._answers: list[MakeAnswer] = []
         self._scores: list[MakeScore] = []
         self._wanted: list[_Wanted] = []
@@ -53,6 +56,11 @@ class Keeper:
     def score(self, make: MakeScore) -> None:
         """Keep a score with the next batch."""
         self._scores.append(make)
+        self._wake()
+
+    def made(self, key: Digest) -> None:
+        """All that is to be made under this answer's key was given: its claim is given up once that is written."""
+        self._made.append(key)
         self._wake()
 
     async def scores(self, keys: Iterable[Digest]) -> dict[Digest, KeptScore]:
@@ -75,10 +83,10 @@ class Keeper:
     async def flush(self) -> None:
         """Write what is waiting. Raises StoreError; then it still waits."""
         async with self._writing:
-            answers, scores = self._answers[:], self._scores[:]
-            if answers or scores:
-                await run_sync(self._write, answers, scores)
-                del self._answers[: len(answers)], self._scores[: len(scores)]
+            answers, scores, made = self._answers[:], self._scores[:], self._made[:]
+            if answers or scores or made:
+                await run_sync(self._write, answers, scores, made)
+                del self._answers[: len(answers)], self._scores[: len(scores)], self._made[: len(made)]
 
     async def write_on(self) -> None:
         """Write batch after batch, until cancelled."""
@@ -94,8 +102,10 @@ class Keeper:
         if len(self._answers) + len(self._scores) >= BEHIND_ITEMS:
             self._full.set()
 
-    def _write(self, answers: Sequence[MakeAnswer], scores: Sequence[MakeScore]) -> None:
-        self._store.put([make() for make in answers], [make() for make in scores])
+    def _write(self, answers: Sequence[MakeAnswer], scores: Sequence[MakeScore], made: Sequence[Digest]) -> None:
+        self._store.put([make() for make in answers], [make() for make in scores], anew=self._anew)
+        if made:
+            self._release(made)
 
     async def _look_up(self) -> None:
         batch, self._wanted = self._wanted, []
@@ -114,9 +124,15 @@ class Keeper:
 
 
 @asynccontextmanager
-async def keeping(store: EvaluationStore) -> AsyncIterator[Keeper]:
-    """A keeper whose last batch is written at the end, however it ends. Raises StoreError within a group."""
-    keeper = Keeper(store)
+async def keeping(
+    store: EvaluationStore, release: Release, anew: AbstractSet[Digest] = frozenset()
+) -> AsyncIterator[Keeper]:
+    """A keeper whose last batch is written at the end, however it ends. Raises StoreError within a group.
+
+    ``release`` is called in a thread with the keys whose results are all written; answers under the keys
+    ``anew`` take the place of what is known.
+    """
+    keeper = Keeper(store, release, anew)
     async with anyio.create_task_group() as group:
         group.start_soon(keeper.write_on)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,14 @@ from assay.digest import Digest, digest_text
 from assay.errors import RateLimited
 from assay.evaluation.artifacts.codec import Scores, dumped, encode_outcome, encode_scores
 from assay.evaluation.artifacts.forms import plain
+from assay.evaluation.running.claiming import Queue, Row, claiming
 from assay.evaluation.running.keeping import Keeper, keeping
 from assay.evaluation.running.keys import content_only
 from assay.evaluation.running.limiter import Limiter
-from assay.evaluation.running.progress import Meter, spent_on
-from assay.evaluation.running.recalling import score_keys, scores_of, unscored
+from assay.evaluation.running.progress import spent_on
+from assay.evaluation.running.recalling import recall, score_keys, scores_of, unscored
 from assay.evaluation.running.units import Unit
-from assay.evaluation.samples import Answered, Failed, Outcome, Sample, Subject
+from assay.evaluation.samples import Answered, Failed, Outcome, Sample
 from assay.evaluation.scoring import Measured, Scorer, measure
 from assay.scores import Unscored
 from assay.stores.evaluations import EvaluationStore, KeptAnswer, KeptScore
@@ -39,33 +40,44 @@ class Limits:
 
 
 class Maker:
-    """Answers and scores the units of one run."""
+    """Answers and scores the units of a run, or of several side by side."""
 
-    def __init__(
-        self, subject: Subject, scorers: Sequence[Scorer], store: EvaluationStore, limits: Limits, meter: Meter
-    ) -> None:
-        self._subject, self._scorers, self._store, self._limits, self._meter = subject, scorers, store, limits, meter
-        self._identity = digest_text(subject.identity)
+    def __init__(self, scorers: Sequence[Scorer], store: EvaluationStore, limits: Limits, timed_in: str) -> None:
+        """``timed_in`` is what the answers of this run are marked with, see ``Answered``."""
+        self._scorers, self._store, self._limits, self._timed_in = scorers, store, limits, timed_in
         self._identities = [(scorer.identity, content_only(scorer)) for scorer in scorers]
         self._scored: dict[Digest, Scores] = {}
         self._under_way: dict[Digest, anyio.Event] = {}
 
-    async def make(self, units: Sequence[Unit]) -> None:
+    async def make(self, rows: Sequence[Row]) -> None:
         """Make what each unit lacks, in order. Raises StoreError, in a group."""
-        waiting = iter(units)
+        units = [unit for row in rows for unit in row]
         # Twice what may run at once: both kinds of call stay busy, and no more than that is held half done.
         workers = min(len(units), self._limits.asking.most + self._limits.scoring.most)
-        async with keeping(self._store) as keeper, anyio.create_task_group() as group:
+        queue = Queue(
+            rows,
+            self._store.claims,
+            lambda some: recall(some, self._scorers, self._store),
+            lambda unit: unit.complete(len(self._scorers)),
+            at_once=max(1, workers * len(rows) // len(units)),
+        )
+        anew = frozenset(unit.key for unit in units if unit.anew)
+        async with (
+            claiming(queue),
+            keeping(self._store, queue.release, anew) as keeper,
+            anyio.create_task_group() as group,
+        ):
             for _ in range(workers):
-                group.start_soon(self._work, waiting, keeper)
+                group.start_soon(self._work, queue, keeper)
 
-    async def _work(self, waiting: Iterator[Unit], keeper: Keeper) -> None:
-        for unit in waiting:
+    async def _work(self, queue: Queue, keeper: Keeper) -> None:
+        while (unit := await queue.take()) is not None:
             fresh = unit.outcome is None
-            if unit.outcome is None:
+            if fresh:
                 await self._answer(unit, keeper)
             await self._score(unit, keeper, fresh=fresh)
-            self._meter.finished(len(unit.places))
+            keeper.made(unit.key)
+            unit.side.meter.finished(len(unit.places))
 
     async def _answer(self, unit: Unit, keeper: Keeper) -> None:
         milliseconds = 0.0
@@ -74,23 +86,24 @@ class Maker:
         async def once() -> Outcome:
             nonlocal milliseconds, last
             began = time.perf_counter()
-            outcome = await _asked(self._subject, unit)
+            outcome = await _asked(unit)
             milliseconds = 1e3 * (time.perf_counter() - began)
             if isinstance(outcome, Failed) and outcome.kind == RateLimited.__name__:
                 last = outcome
-                raise RateLimited(outcome.message, model=self._subject.identity)
+                raise RateLimited(outcome.message, model=unit.side.subject.identity)
             return outcome
 
         try:
             outcome = await self._limits.asking.call(once)
         except RateLimited as error:
             outcome = last or Failed(RateLimited.__name__, str(error))
-        self._meter.answers_made += 1
-        self._meter.answering += spent_on(outcome)
+        meter = unit.side.meter
+        meter.answers_made += 1
+        meter.answering += spent_on(outcome)
         unit.outcome = outcome
         if isinstance(outcome, Answered):
-            self._keep_answer(unit, outcome, milliseconds, keeper)
-        self._meter.failed += isinstance(unit.outcome, Failed)
+            self._keep_answer(unit, replace(outcome, timed_in=self._timed_in), milliseconds, keeper)
+        meter.failed += isinstance(unit.outcome, Failed)
 
     def _keep_answer(self, unit: Unit, outcome: Answered, milliseconds: float, keeper: Keeper) -> None:
         try:
@@ -103,7 +116,7 @@ class Maker:
             return
         unit.outcome = outcome
         content, whole, case, key = unit.content, unit.whole, unit.digest, unit.key
-        identity = self._identity
+        identity = unit.side.kept_as
         keeper.answer(lambda: KeptAnswer(key, identity, case, content, whole, milliseconds, text))
 
     async def _score(self, unit: Unit, keeper: Keeper, *, fresh: bool) -> None:
@@ -111,7 +124,7 @@ class Maker:
         if isinstance(unit.outcome, Failed):
             await _each(missing, lambda at: self._score_failed(unit, at))
             return
-        keys = score_keys(unit, self._identities)
+        keys = score_keys(unit.digest, unit.content, unit.whole, self._identities)
         if fresh and missing:
             missing = await self._reuse(unit, keys, keeper)
         await _each(missing, lambda at: self._score_one(unit, at, keys[at], keeper))
@@ -149,8 +162,8 @@ class Maker:
 
     def _take(self, unit: Unit, at: int, scores: Scores) -> None:
         unit.scores[at] = scores
-        self._meter.scores_reused += 1
-        self._meter.unscored += unscored(scores)
+        unit.side.meter.scores_reused += 1
+        unit.side.meter.unscored += unscored(scores)
 
     async def _measured(self, unit: Unit, at: int) -> tuple[Scores, float]:
         scorer, milliseconds = self._scorers[at], 0.0
@@ -170,17 +183,18 @@ class Maker:
             reason = Unscored(f"the provider's rate limit stood in the way: {error}")
             scores = {metric.name: Measured(reason, lasting=False) for metric in scorer.metrics}
         scores = {name: replace(found, detail=plain(found.detail)) for name, found in scores.items()}
-        self._meter.scores_made += 1
-        self._meter.unscored += unscored(scores)
+        meter = unit.side.meter
+        meter.scores_made += 1
+        meter.unscored += unscored(scores)
         for measured in scores.values():
-            self._meter.scoring += measured.spent
+            meter.scoring += measured.spent
         return scores, milliseconds
 
 
-async def _asked(subject: Subject, unit: Unit) -> Outcome:
+async def _asked(unit: Unit) -> Outcome:
     """The outcome, whatever happens but cancellation and RateLimited."""
     try:
-        return await subject.ask(unit.case, unit.repeat)
+        return await unit.side.subject.ask(unit.case, unit.repeat)
     except RateLimited:
         raise
     except Exception as error:

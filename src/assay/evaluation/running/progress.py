@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Protocol
 
 from assay.evaluation.samples import Answered, Outcome
@@ -23,7 +24,7 @@ class Progress:
     now and ``reused``; ``failed`` answers and ``unscored`` values, made or reused. ``rate`` in samples a second
     and ``remaining`` seconds are None until some were made now. ``answering`` and ``scoring`` are what was spent
     now. ``running`` calls are under way, of at most ``limit``; nothing begins for ``paused`` seconds, since a
-    provider said so.
+    provider said so. ``elsewhere`` samples are all that is left, and another process is at them.
     """
 
     done: int
@@ -43,6 +44,7 @@ class Progress:
     running: int = 0
     limit: int = 0
     paused: float = 0.0
+    elsewhere: int = 0
 
     @property
     def cost(self) -> float | None:
@@ -56,6 +58,53 @@ class Watcher(Protocol):
     def show(self, progress: Progress) -> None: ...
 
 
+def shown_together(watcher: Watcher | None, runs: int) -> Sequence[Watcher | None]:
+    """A watcher for each of several runs that go on side by side and share their limits: ``watcher`` is shown
+    them as one."""
+    if watcher is None or runs == 1:
+        return [watcher] * runs
+    shown: dict[int, Progress] = {}
+    return [_OfSeveral(watcher, shown, at, runs) for at in range(runs)]
+
+
+@dataclass(frozen=True, slots=True)
+class _OfSeveral:
+    watcher: Watcher
+    shown: dict[int, Progress]
+    at: int
+    runs: int
+
+    def show(self, progress: Progress) -> None:
+        self.shown[self.at] = progress
+        if len(self.shown) == self.runs:
+            self.watcher.show(reduce(_both, self.shown.values()))
+
+
+def _both(one: Progress, other: Progress) -> Progress:
+    rates = [each.rate for each in (one, other) if each.rate is not None]
+    remaining = [each.remaining for each in (one, other) if each.remaining is not None]
+    return Progress(
+        one.done + other.done,
+        one.total + other.total,
+        one.known + other.known,
+        one.answers_made + other.answers_made,
+        one.answers_reused + other.answers_reused,
+        one.scores_made + other.scores_made,
+        one.scores_reused + other.scores_reused,
+        one.failed + other.failed,
+        one.unscored + other.unscored,
+        max(one.seconds, other.seconds),
+        sum(rates) if rates else None,
+        max(remaining) if remaining else None,
+        one.answering + other.answering,
+        one.scoring + other.scoring,
+        max(one.running, other.running),
+        max(one.limit, other.limit),
+        max(one.paused, other.paused),
+        one.elsewhere + other.elsewhere,
+    )
+
+
 def spent_on(outcome: Outcome) -> Spent:
     """What asking once cost: one call of the subject. What a failed answer cost is not known to anyone, and
     counted as nothing."""
@@ -64,7 +113,7 @@ def spent_on(outcome: Outcome) -> Spent:
     return Spent(calls=1)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Meter:
     """Counts while a run goes on, and shows it now and then."""
 
@@ -80,6 +129,7 @@ class Meter:
     scores_reused: int = 0
     failed: int = 0
     unscored: int = 0
+    elsewhere: int = 0
     answering: Spent = field(default_factory=Spent)
     scoring: Spent = field(default_factory=Spent)
     _began: float = field(init=False)
@@ -127,6 +177,7 @@ class Meter:
             running,
             limit,
             paused,
+            self.elsewhere,
         )
 
     def _rate(self) -> float | None:

@@ -181,7 +181,6 @@ def test_mistakes_in_cases_are_told_with_their_line(run: Run, cases: Path) -> No
 def test_without_an_index_or_cases_it_says_what_to_do(run: Run, app: Path) -> None:
     assert "run `assay ingest`" in run("eval").err
     assert "run `assay ingest`" in run("eval", "--dry-run").err
-    edit(app / "assay.toml", "[evaluation]", "[rollout]\n[evaluation]\n")
     edit(app / "assay.toml", "datasets = ", "# datasets = ")
     assert "no cases: name a file with --dataset" in run("eval").err
 

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import signal
+import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +111,41 @@ def test_a_pipe_is_read_and_the_separator_divides(
     assert piped().lines[0]["score"] == 1.0
     assert piped("--alias-separator", "|").lines[0]["score"] == 0.25
     assert len(judge.items) == 2
+
+
+def unread(pipe: int) -> int:
+    """How many bytes the other side has not yet read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_an_interrupt_ends_it_at_once_though_the_pipe_stays_open(file: Path) -> None:
+    command = [sys.executable, "-c", "from assay.cli.entry import main; main()"]
+    with subprocess.Popen(
+        [*command, "score", "abstention", "--batch", "-", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Whoever started the tests in the background may have had the signal ignored, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            process.stdin.write(json.dumps(RECORDS[1]).encode() + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == "b"
+            process.stdin.write(b"{")
+            process.stdin.flush()
+            while unread(process.stdin.fileno()):  # from here on it waits for the rest of the line
+                time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+            said = process.stderr.read()
+        finally:
+            process.kill()
+    assert said.count(b"interrupted") == 1
+    assert b"Traceback" not in said
 
 
 def test_people_are_told_the_mean_of_what_was_scored(file: Path, run: Run) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 
 from assay.errors import ConfigError, InputError, NotFound
+from assay.evaluation.verdicts import Inconclusive
 from assay.releases.evaluating import Wanted, baseline, dataset_of, evaluate, foreseen
 from assay.releases.ingesting import open_ingestion
 from assay.releases.project import Project
@@ -155,3 +157,34 @@ def test_guards_without_a_measure_are_refused_or_left_out_with_a_notice(folder: 
     assert all(each.answers.known == 0 for each in anyio.run(foreseen, gated, Wanted(scorers=["latency"])).values())
     found = anyio.run(evaluate, gated, Wanted(scorers=["retrieval"], against=LIVE, whole_gate=False))
     assert any("abstention is not asked" in notice for notice in found.notices)
+
+
+def test_latency_is_judged_only_where_both_were_timed_side_by_side(folder: Path) -> None:
+    ingest(Project.load(folder))
+    keep(Project.load(folder), name=LIVE)
+    live = Project.load(folder)
+    gated = edited(folder, "[evaluation.gate]", "[evaluation.gate]\nlatency = { ratio = 900.0 }\n")
+    changed = edited(folder, "# keep = 8 ", "keep = 7 ")
+    assert changed.release.digest != live.release.digest
+    anyio.run(evaluate, changed, Wanted())
+    wanted = Wanted(against=LIVE)
+    apart = anyio.run(evaluate, changed, wanted)
+    assert apart.comparison is not None
+    assert isinstance(apart.comparison.verdict, Inconclusive)
+    assert "--fresh-latency" in apart.comparison.verdict.why
+    assert apart.baseline is not None
+    assert (apart.run.work.answers, apart.baseline.work.answers) == (0, 3)
+    assert apart.kept is not None
+    assert recomputed(None, apart.kept, None).differences == ()
+
+    fresh = replace(wanted, fresh_latency=True)
+    foretold = anyio.run(foreseen, changed, fresh)
+    assert {label: each.answers.missing for label, each in foretold.items()} == {"this file": 3, LIVE: 3}
+    found = anyio.run(evaluate, changed, fresh)
+    assert found.comparison is not None
+    assert "side by side" not in str(found.comparison.verdict)
+    assert found.baseline is not None
+    assert (found.run.work.answers, found.baseline.work.answers) == (3, 3)
+    again = anyio.run(evaluate, changed, wanted)
+    assert again.comparison == found.comparison
+    assert gated.manifest.evaluation.gate

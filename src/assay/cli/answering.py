@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.options import AsJson, File, Groups, Where, groups_of, where_of
+from assay.cli.opening import chosen
+from assay.cli.options import AsJson, File, Groups, OfRelease, Where, groups_of, where_of
 from assay.cli.output import emit, note, out
 from assay.errors import InputError
 
@@ -26,6 +27,7 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.", show_default=False)] = "",
     batch: Annotated[Path | None, typer.Option(help='JSONL of {"id", "question", "history"?}.')] = None,
     timings: Annotated[bool, typer.Option("--timings", help="Say where the time went.")] = False,
+    release: OfRelease = "",
     groups: Groups = "",
     where: Where = None,
     file: File = None,
@@ -38,13 +40,12 @@ def ask(
     from assay.cli.batch import Line, each, read_batch
     from assay.cli.conversation import answer_as_dict, show_answer, whole_answer
     from assay.releases.build import open_application
-    from assay.releases.project import Project
 
     if bool(question.strip()) == (batch is not None):
         raise InputError("ask: give a QUESTION or --batch FILE")
     readers, filters = groups_of(groups), where_of(where)
     lines = read_batch(batch) if batch else iter([Line("", question)])
-    project = Project.load(file)
+    project = chosen(file, release)
     application = open_application(project)
     if application.notice:
         note(application.notice)
@@ -79,7 +80,7 @@ def ask(
         raise typer.Exit(1)
 
 
-def chat(groups: Groups = "", where: Where = None, file: File = None) -> None:
+def chat(release: OfRelease = "", groups: Groups = "", where: Where = None, file: File = None) -> None:
     """Ask one question after another; earlier turns are understood. Ctrl-D ends."""
     import anyio
     from anyio.from_thread import start_blocking_portal
@@ -89,10 +90,9 @@ def chat(groups: Groups = "", where: Where = None, file: File = None) -> None:
     from assay.errors import AssayError
     from assay.messages import Turn
     from assay.releases.build import open_application
-    from assay.releases.project import Project
 
     readers, filters = groups_of(groups), where_of(where)
-    application = open_application(Project.load(file))
+    application = open_application(chosen(file, release))
     if application.notice:
         note(application.notice)
     history: tuple[Turn, ...] = ()

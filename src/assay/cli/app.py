@@ -14,10 +14,16 @@ from assay.cli import (
     answering,
     application,
     dataset,
+    environment,
     evaluation,
+    experiment,
+    feedback,
     ingestion,
     labelling,
+    prompts,
+    releases,
     retrieval,
+    rollout,
     scoring,
     serving,
     tracing,
@@ -38,7 +44,24 @@ cli = typer.Typer(
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-for group in (application, ingestion, retrieval, answering, tracing, serving, dataset, evaluation, labelling, scoring):
+for group in (
+    application,
+    ingestion,
+    retrieval,
+    answering,
+    releases,
+    prompts,
+    rollout,
+    experiment,
+    environment,
+    tracing,
+    serving,
+    feedback,
+    dataset,
+    evaluation,
+    labelling,
+    scoring,
+):
     group.register(cli)
 
 

@@ -17,12 +17,24 @@ File: TypeAlias = Annotated[
     ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Environment: TypeAlias = Annotated[
+    str, typer.Option("--environment", "-e", metavar="NAME", help="production or staging.")
+]
 Groups: TypeAlias = Annotated[
     str, typer.Option("--as", metavar="GROUP,...", help="Read as a member of these groups as well as 'public'.")
 ]
 Where: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="KEY=VALUE", help="Only documents whose metadata has this value. Repeatable."),
+]
+OfRelease: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--release",
+        metavar="RELEASE",
+        help="Ask a kept release: live, a tag, a digest, git:REVISION. [default: this file's]",
+        show_default=False,
+    ),
 ]
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.options import AsJson, File, Groups, Where, groups_of, where_of
+from assay.cli.opening import chosen
+from assay.cli.options import AsJson, File, Groups, OfRelease, Where, groups_of, where_of
 from assay.cli.output import emit, note, out
 from assay.errors import InputError
 
@@ -34,6 +35,7 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many hits.")] = 10,
     mode: Annotated[ModeOption | None, typer.Option(help="[default: the application's]", show_default=False)] = None,
     batch: Annotated[Path | None, typer.Option(help='JSONL of {"id", "question"}: one line of hits for each.')] = None,
+    release: OfRelease = "",
     groups: Groups = "",
     where: Where = None,
     file: File = None,
@@ -44,13 +46,12 @@ def search(
 
     from assay.cli.batch import Line, each, read_batch
     from assay.releases.build import open_application
-    from assay.releases.project import Project
 
     if bool(question.strip()) == (batch is not None):
         raise InputError("search: give a QUESTION or --batch FILE")
     lines = read_batch(batch) if batch else iter([Line("", question)])
     readers, filters = groups_of(groups), where_of(where)
-    application = open_application(Project.load(file))
+    application = open_application(chosen(file, release))
     if application.notice:
         note(application.notice)
 

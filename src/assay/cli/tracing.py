@@ -28,6 +28,7 @@ def trace_list(
     limit: Annotated[int, typer.Option("-n", min=1, max=10_000, help="How many, newest first.")] = 20,
     release: Annotated[str, typer.Option(help="Only those of this release (a digest's beginning).")] = "",
     failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Those that a candidate made unseen, instead.")] = False,
     file: File = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +38,7 @@ def trace_list(
     from assay.releases.project import Project
 
     with opened_traces(Project.load(file)) as traces:
-        found = traces.list(limit, release=release or None, failed=failed or None)
+        found = traces.list(limit, release=release or None, failed=failed or None, copies=shadow)
     if as_json:
         for summary in found:
             emit(asdict(summary))

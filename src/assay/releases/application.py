@@ -15,6 +15,7 @@ from assay.releases.release import Release
 from assay.retrieval.found import Found, Mode
 from assay.retrieval.retriever import Retriever
 from assay.stores.index import Index
+from assay.traces import Attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,18 @@ class Application:
     close: Callable[[], Awaitable[None]]
     notice: str | None = None
 
-    def answer(self, question: Question, *, traceparent: str | None = None) -> AsyncGenerator[AnswerEvent, None]:
+    def answer(
+        self,
+        question: Question,
+        *,
+        traceparent: str | None = None,
+        attributes: Mapping[str, Attribute] | None = None,
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Stream the answer to a question; ends in exactly one Answer or Failed.
 
-        ``traceparent`` is a caller's W3C header, to be part of its trace.
+        ``traceparent`` is a caller's W3C header, to be part of its trace; ``attributes`` are recorded with it.
         """
-        return self.answerer.answer(question, traceparent=traceparent)
+        return self.answerer.answer(question, traceparent=traceparent, attributes=attributes)
 
     async def search(
         self,

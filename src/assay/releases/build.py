@@ -20,6 +20,7 @@ from assay.models.minilm import MiniLM
 from assay.models.reranking import Reranker
 from assay.releases import parts
 from assay.releases.application import Application
+from assay.releases.evidence import ANSWER_TOKENS, LEAST_TOKENS, MARGIN_TOKENS
 from assay.releases.manifest import Manifest
 from assay.releases.project import Project
 from assay.releases.sections import EXTRACTIVE
@@ -28,13 +29,6 @@ from assay.retrieval.neighbours import WithNeighbours
 from assay.retrieval.retriever import Retriever, SearchRecipe
 from assay.stores.index import Index
 from assay.tracing.opening import open_recorder
-
-ANSWER_TOKENS = 1_024
-"""What is left for the answer in a model's window where the application sets no limit."""
-MARGIN_TOKENS = 300
-"""Left free in a model's window for the question and for what a count may be off by."""
-LEAST_TOKENS = 256
-"""Evidence that is given to a model however small its window; it says itself if that is too much."""
 
 
 @dataclass(frozen=True, slots=True)

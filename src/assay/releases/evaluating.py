@@ -24,10 +24,12 @@ from assay.evaluation.running.forecast import Forecast, forecast
 from assay.evaluation.running.limiter import Limiter
 from assay.evaluation.running.making import Limits
 from assay.evaluation.running.progress import Watcher
+from assay.evaluation.running.timing import apart_of, comparable, warnings
 from assay.evaluation.scorers.opening import open_scorers
 from assay.evaluation.scoring import Metric, Scorer
 from assay.evaluation.verdicts import Comparison, Guard
 from assay.releases import parts
+from assay.releases.application import Application
 from assay.releases.bench import bench
 from assay.releases.build import open_application
 from assay.releases.project import Project
@@ -40,6 +42,7 @@ from assay.stores.verdicts import VerdictStore
 
 ALWAYS = ("errors", "latency", "cost")
 """Scorers that cost nothing and that every report shows."""
+THIS = "this file"
 RUNS = "runs"
 COMPARISONS = "comparisons"
 
@@ -51,6 +54,7 @@ class Wanted:
     ``limit`` keeps the first so many cases, ``tags`` those that have these; ``against`` names a baseline
     (``live``, a kept release, ``git:REVISION``, another application file); ``gated`` asks the file's gate,
     ``whole_gate`` refuses to do so where a guard's metric is not measured, rather than to leave that guard out.
+    With ``fresh_latency`` both releases are asked anew where their answers were not timed side by side.
     """
 
     datasets: Sequence[str] | None = None
@@ -64,6 +68,7 @@ class Wanted:
     gated: bool = True
     whole_gate: bool = True
     bounds: Mapping[str, tuple[float | None, float | None]] | None = None
+    fresh_latency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,45 +107,64 @@ async def evaluate(project: Project, wanted: Wanted, progress: Watcher | None = 
     Raises InputError, NotFound, ConfigError, ModelError, StoreError; what was finished before is kept.
     """
     other = baseline(project, wanted.against) if wanted.against else None
+    label = wanted.against or ""
     with _bench(project, wanted) as bench:
         notices: list[str] = []
+        if other is None:
+            [run] = await _run({THIS: project}, bench, progress, notices)
+            return Evaluated(run, write(run, project.state / RUNS), notices=tuple(notices))
         # Before anything is asked: a guard that nothing measures would be found out only after hours.
         metrics = [metric for scorer in bench.scorers for metric in scorer.metrics]
-        asked = asked_guards(project, metrics, wanted, notices) if other is not None else []
-        run = await _run(project, "this file", bench, progress, notices)
-        artifact = write(run, project.state / RUNS)
-        if other is None:
-            return Evaluated(run, artifact, notices=tuple(notices))
+        asked = asked_guards(project, metrics, wanted, notices)
         if other.release.digest == project.release.digest:
-            notices.append(f"{wanted.against} is this very release ({project.release.short}): nothing has changed")
-        against = await _run(other, wanted.against or "", bench, progress, notices)
-        beside = write(against, project.state / RUNS)
-        comparison = compare(run, against, asked, alpha=project.manifest.evaluation.alpha)
+            notices.append(f"{label} is this very release ({project.release.short}): nothing has changed")
+            [run] = await _run({THIS: project}, bench, progress, notices)
+            [against] = await _run({label: other}, bench, progress, notices)
+        else:
+            both = {THIS: project, label: other}
+            run, against = await _run(both, bench, progress, notices, retime=wanted.fresh_latency)
+        artifact, beside = write(run, project.state / RUNS), write(against, project.state / RUNS)
+        comparison = compared(run, against, asked, notices, alpha=project.manifest.evaluation.alpha)
         kept = comparison_file.write(comparison, (run, artifact), (against, beside), asked, project.state / COMPARISONS)
         return Evaluated(run, artifact, against, beside, comparison, kept, tuple(notices))
 
 
+def compared(
+    run: Run, against: Run, guards: Sequence[Guard], notices: list[str] | None = None, *, alpha: float
+) -> Comparison:
+    """The comparison by these guards; one of a time looks only at what was timed side by side. ``notices`` gets
+    what there is to say of times that no guard is of. Raises InputError."""
+    if notices is not None:
+        notices += warnings(run, against, guards)
+    return compare(comparable(run, against, guards), against, guards, alpha=alpha)
+
+
 async def foreseen(project: Project, wanted: Wanted) -> Mapping[str, Forecast]:
     """What ``evaluate`` would do now, by label: calls, tokens, money, minutes. Calls no model."""
-    found: dict[str, Forecast] = {}
-    projects = {"this file": project}
+    projects = {THIS: project}
     if wanted.against:
         projects[wanted.against] = baseline(project, wanted.against)
     with _bench(project, wanted) as bench:
-        for label, each in projects.items():
-            application = open_application(each)
-            try:
-                found[label] = await forecast(
-                    ReleaseSubject(application),
+        async with AsyncExitStack() as stack:
+            subjects = {label: ReleaseSubject(await _opened(each, label, stack)) for label, each in projects.items()}
+            retimed = wanted.fresh_latency and len({each.release.digest for each in projects.values()}) > 1
+            anew = (
+                await apart_of(list(subjects.values()), bench.dataset, bench.repeats, bench.store)
+                if retimed
+                else frozenset()
+            )
+            return {
+                label: await forecast(
+                    subject,
                     bench.dataset,
                     bench.scorers,
                     store=bench.store,
                     repeats=bench.repeats,
                     concurrency=bench.limits.asking.most,
+                    anew=anew,
                 )
-            finally:
-                await application.close()
-    return found
+                for label, subject in subjects.items()
+            }
 
 
 def baseline(project: Project, name: str) -> Project:
@@ -221,29 +245,45 @@ def scorers_of(
     return open_scorers([*wanted, *(name for name in ALWAYS if name not in wanted)], judge=opened)
 
 
-async def _run(project: Project, label: str, bench: _Bench, progress: Watcher | None, notices: list[str]) -> Run:
+async def _run(
+    projects: Mapping[str, Project],
+    bench: _Bench,
+    progress: Watcher | None,
+    notices: list[str],
+    *,
+    retime: bool = False,
+) -> tuple[Run, ...]:
+    """The runs of these releases by label, side by side."""
     async with AsyncExitStack() as stack:
-        try:
-            application = open_application(project)
-        except NotFound as error:
-            raise NotFound(f"{label} ({project.release.short}): {error}") from error
-        stack.push_async_callback(application.close)
-        if application.notice:
-            notices.append(f"{label}: {application.notice}")
-        run = await experiment.run(
-            ReleaseSubject(application),
+        entrants = []
+        for label, project in projects.items():
+            application = await _opened(project, label, stack)
+            if application.notice:
+                notices.append(f"{label}: {application.notice}")
+            entrants.append(experiment.Entrant(ReleaseSubject(application), label, environment(project.file.directory)))
+        runs = await experiment.run_side_by_side(
+            entrants,
             bench.dataset,
             bench.scorers,
             store=bench.store,
             repeats=bench.repeats,
             limits=bench.limits,
             progress=progress,
-            label=label,
-            environment=environment(project.file.directory),
+            retime=retime,
         )
-    run = with_labels(run, bench.labels)
-    notices += [f"{label}: {reason}" for reason in reasons(corrected(run))]
-    return run
+    runs = tuple(with_labels(run, bench.labels) for run in runs)
+    notices += [f"{run.label}: {reason}" for run in runs for reason in reasons(corrected(run))]
+    return runs
+
+
+async def _opened(project: Project, label: str, stack: AsyncExitStack) -> Application:
+    """Closed with the stack. Raises NotFound saying whose index there is not."""
+    try:
+        application = open_application(project)
+    except NotFound as error:
+        raise NotFound(f"{label} ({project.release.short}): {error}") from error
+    stack.push_async_callback(application.close)
+    return application
 
 
 def with_labels(run: Run, store: LabelStore) -> Run:

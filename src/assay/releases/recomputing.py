@@ -8,10 +8,9 @@ from assay.errors import InputError
 from assay.evaluation.artifacts import comparison_file
 from assay.evaluation.artifacts.comparison_file import Compares
 from assay.evaluation.artifacts.run_file import read
-from assay.evaluation.comparison import compare
 from assay.evaluation.labelling.correction import corrected, reasons
 from assay.evaluation.records import Run
-from assay.releases.evaluating import RUNS, Evaluated, Wanted, asked_guards, with_labels
+from assay.releases.evaluating import RUNS, Evaluated, Wanted, asked_guards, compared, with_labels
 from assay.releases.project import Project
 from assay.stores.labels import LabelStore
 
@@ -35,7 +34,8 @@ def recomputed(
     both = [metric for metric in run.metrics if metric.name in {each.name for each in other.metrics}]
     asked = asked_guards(project, both, Wanted(whole_gate=False), notices) if project is not None else []
     alpha = project.manifest.evaluation.alpha if project is not None else 0.05
-    return Evaluated(run, path, other, against, compare(run, other, asked, alpha=alpha), notices=tuple(notices))
+    comparison = compared(run, other, asked, notices, alpha=alpha)
+    return Evaluated(run, path, other, against, comparison, notices=tuple(notices))
 
 
 def _compared_again(path: Path, kept: Compares) -> Evaluated:
@@ -44,7 +44,7 @@ def _compared_again(path: Path, kept: Compares) -> Evaluated:
     if folder is None:
         raise InputError(f"{path}: compares {kept.run} with {kept.baseline}; put both beside it, or into {near[1]}")
     run, other = read(folder / kept.run), read(folder / kept.baseline)
-    comparison = compare(run, other, kept.guards, alpha=kept.alpha)
+    comparison = compared(run, other, kept.guards, alpha=kept.alpha)
     differing = comparison_file.differences(kept.said, comparison)
     places = "1 place" if len(differing) == 1 else f"{len(differing)} places"
     told = (

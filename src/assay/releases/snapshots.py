@@ -9,36 +9,46 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Column, Double, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, Connection, Double, String, Table, Text, select
 
 from assay.errors import InputError, NotFound
+from assay.releases.environments import (
+    ENVIRONMENTS,
+    LIVE,
+    NAMES,
+    PRODUCTION,
+    SCHEMA,
+    Pointed,
+    adopt,
+    point,
+    pointer,
+    pointers,
+)
 from assay.releases.parts import database
 from assay.releases.project import Project
 from assay.releases.reading import NoFile, interpreted
-from assay.stores.database import Database, by_prefix, insert_missing, schema
+from assay.releases.sections import normal_path
+from assay.releases.store import ReleaseStore
+from assay.stores.blobs import BlobStore
+from assay.stores.database import Database, by_prefix, insert_missing
 
-# Never to be mistaken for git:REVISION or for a file.
-_SAYABLE = re.compile(r"[A-Za-z][\w.-]{0,99}")
-LIVE = "live"
-"""The release that users are answered by: what ``assay serve`` started with last, or what it was set to."""
-_SCHEMA = schema("releases", 1)
+__all__ = ["LIVE", "Kept", "Snapshots", "at_revision", "check_name", "commit", "keep"]
+
+# Never to be mistaken for git:REVISION, for a file, or for the beginning of a digest that is kept later.
+_SAYABLE = re.compile(r"[A-Za-z][\w.-]{0,99}", re.ASCII)
+_DIGITS = re.compile(r"[0-9a-f]{4,}", re.IGNORECASE)
 _FILES = Table(
     "release_files",
-    _SCHEMA,
+    SCHEMA,
     Column("digest", String, primary_key=True),
     Column("text", Text, nullable=False),
     Column("prompt", Text),
     Column("kept", Double, nullable=False),
-)
-_NAMES = Table(
-    "release_names",
-    _SCHEMA,
-    Column("name", String, primary_key=True),
-    Column("digest", String, nullable=False),
-    Column("since", Double, nullable=False),
 )
 
 
@@ -56,27 +66,44 @@ class Snapshots:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        database.ensure(_SCHEMA)
+        database.ensure(SCHEMA)
+        with database.read() as connection:
+            early = connection.execute(select(NAMES.c.name).where(NAMES.c.name == LIVE)).scalar()
+        if early is not None:
+            with database.write() as connection:
+                adopt(connection)
 
     def keep(self, project: Project) -> str:
         """Keep the files of a project's release; keeping them again changes nothing. Returns the digest."""
+        with self._database.write() as connection:
+            self.keep_in(connection, project)
+        return project.release.digest
+
+    def keep_in(self, connection: Connection, project: Project) -> None:
+        """The same in a write transaction that is open."""
         row = {
             "digest": project.release.digest,
             "text": project.file.text,
             "prompt": project.file.prompt_text,
             "kept": time.time(),
         }
-        with self._database.write() as connection:
-            insert_missing(connection, _FILES, [row])
-        return project.release.digest
+        insert_missing(connection, _FILES, [row])
 
     def name(self, name: str, digest: str) -> None:
-        """Let a name point at a kept release. Raises InputError for what cannot be a name."""
-        if not _SAYABLE.fullmatch(name) or name.endswith(".toml"):
-            raise InputError(f"{name!r} cannot name a release: take letters, digits, -, _ and ., such as live-2")
+        """Let a name point at a kept release; ``live`` is ``production``. Raises InputError for what cannot be
+        a name."""
+        check_name(name)
         with self._database.write() as connection:
-            connection.execute(delete(_NAMES).where(_NAMES.c.name == name))
-            connection.execute(insert(_NAMES), [{"name": name, "digest": digest, "since": time.time()}])
+            point(connection, name, digest)
+
+    def names(self) -> Mapping[str, Pointed]:
+        """Every name with the release that it points at, environments among them."""
+        with self._database.read() as connection:
+            return pointers(connection)
+
+    def environments(self) -> Mapping[str, Pointed]:
+        """The environments that point at a release."""
+        return {name: pointed for name, pointed in self.names().items() if name in ENVIRONMENTS}
 
     def find(self, name: str) -> str:
         """The digest that a name points at, or the only one that begins so.
@@ -85,13 +112,15 @@ class Snapshots:
         """
         wanted = name.strip().lower()
         with self._database.read() as connection:
-            named = connection.execute(select(_NAMES.c.digest).where(_NAMES.c.name == name)).scalar()
+            named = connection.execute(select(NAMES.c.digest).where(NAMES.c.name == pointer(name))).scalar()
             if named is not None:
                 return str(named)
             query = select(_FILES.c.digest).where(by_prefix(_FILES.c.digest, wanted)).order_by("digest").limit(2)
             found = connection.execute(query).scalars().all() if wanted else []
-        if name == LIVE:
-            raise NotFound("no release is live yet: `assay serve` makes one, or `assay release name live [DIGEST]`")
+        if pointer(name) == PRODUCTION:
+            raise NotFound("no release is live yet: `assay serve` makes one, or `assay environment deploy -m WHY`")
+        if name in ENVIRONMENTS:
+            raise NotFound(f"nothing is live in {name} yet: `assay environment deploy --environment {name} -m WHY`")
         if not found:
             raise NotFound(f"no release is kept under {name!r}; `assay release list` shows them")
         if len(found) > 1 and found[0] != wanted:
@@ -115,14 +144,33 @@ class Snapshots:
 
         return Project(interpreted(row.text, project.file.path, f"release {digest[:12]}", prompt))
 
+    def prompt_path(self, digest: str) -> str | None:
+        """Where the file of a kept release says its prompt is; None where it names none, or cannot be read."""
+        with self._database.read() as connection:
+            text = connection.execute(select(_FILES.c.text).where(_FILES.c.digest == digest)).scalar()
+        try:
+            answer = tomllib.loads(text or "").get("answer", {})
+        except tomllib.TOMLDecodeError:
+            return None
+        path = answer.get("prompt") if isinstance(answer, dict) else None
+        return normal_path(path) if isinstance(path, str) else None
+
     def list(self) -> tuple[Kept, ...]:
         """All kept releases, newest first."""
         with self._database.read() as connection:
             names: dict[str, list[str]] = {}
-            for row in connection.execute(select(_NAMES).order_by(_NAMES.c.name)):
-                names.setdefault(row.digest, []).append(row.name)
+            for name, pointed in pointers(connection).items():
+                names.setdefault(pointed.digest, []).append(name)
             rows = connection.execute(select(_FILES.c.digest, _FILES.c.kept).order_by(_FILES.c.kept.desc()))
             return tuple(Kept(row.digest, row.kept, tuple(names.get(row.digest, ()))) for row in rows)
+
+
+def check_name(name: str) -> None:
+    """Raises InputError for what cannot name a release."""
+    if not _SAYABLE.fullmatch(name) or name.endswith(".toml"):
+        raise InputError(f"{name!r} cannot name a release: take letters, digits, -, _ and ., such as live-2")
+    if _DIGITS.fullmatch(name):
+        raise InputError(f"{name!r} cannot name a release: it reads like a digest; take another word")
 
 
 def at_revision(project: Project, revision: str) -> Project:
@@ -139,8 +187,15 @@ def at_revision(project: Project, revision: str) -> Project:
         inside = path.resolve().relative_to(top).as_posix()
         return _git(folder, "show", f"{revision}:{inside}").replace("\r\n", "\n").removeprefix("\ufeff")
 
-    _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", missing=f"git knows no {revision!r}")
+    commit(project, revision)
     return Project(interpreted(show(project.file.path), project.file.path, f"git:{revision}", show))
+
+
+def commit(project: Project, revision: str) -> str:
+    """The full name of the commit that a revision of git names. Raises InputError."""
+    folder = project.file.directory.resolve()
+    missing = f"git knows no {revision!r}"
+    return _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", missing=missing).strip()
 
 
 def _git(folder: Path, *arguments: str, missing: str | None = None) -> str:
@@ -159,6 +214,7 @@ def keep(project: Project, *, name: str | None = None) -> None:
     opened = database(project)
     try:
         snapshots = Snapshots(opened)
+        ReleaseStore(BlobStore(opened)).keep(project.release)
         digest = snapshots.keep(project)
         if name is not None:
             snapshots.name(name, digest)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.releases.governance import Evaluation, Limits, Tracing
+from assay.releases.rollout_section import RolloutGuard, RolloutPlan
 from assay.releases.sections import AnswerRecipe, IndexRecipe, Retrieval, Source
 
 _SOURCE = Source(path=".")
 _INDEX, _RETRIEVAL, _ANSWER = IndexRecipe(), Retrieval(), AnswerRecipe()
-_LIMITS, _TRACING, _EVALUATION = Limits(), Tracing(), Evaluation()
+_LIMITS, _TRACING, _EVALUATION, _ROLLOUT = Limits(), Tracing(), Evaluation(), RolloutPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ def application(name: str, sources: Sequence[NewSource], *, prompt: str, dataset
                 datasets=toml([datasets]),
                 evaluation=_EVALUATION,
                 scorers=toml(_EVALUATION.scorers),
+                rollout=_ROLLOUT,
+                stages=toml(_ROLLOUT.stages),
+                guards=", ".join(_guard(name, guard) for name, guard in _ROLLOUT.guards.items()),
             ),
         ]
     )
@@ -90,6 +94,11 @@ def _source(source: NewSource, *, explain: bool) -> list[str]:
             _line(f"# max_bytes = {_SOURCE.max_bytes}", "a larger document is reported and left out"),
         ]
     return [*lines, ""]
+
+
+def _guard(name: str, guard: RolloutGuard) -> str:
+    bound = f"margin = {toml(guard.margin)}" if guard.margin is not None else f"ratio = {toml(guard.ratio)}"
+    return f"{name} = {{ {bound} }}"
 
 
 def _line(code: str, comment: str) -> str:
@@ -147,6 +156,20 @@ datasets = {datasets}
 [evaluation.gate]                      # how much worse than live a release may be
 # faithfulness = {{ margin = 0.05 }}
 # latency_p95 = {{ ratio = 1.2 }}
+
+[rollout]                              # how `assay rollout` moves users from live to a new release
+# stages = {stages}     # shares of them, growing to 1
+# sticky = "{rollout.sticky}"                      # what keeps its release: user | session | request
+# alpha = {rollout.alpha}                         # chance of a false way back, and of a false promotion
+# risk_per_quarter = {rollout.risk_per_quarter}               # all false promotions of a quarter, added up
+# least_answers = {rollout.least_answers}                  # users of the candidate in a stage, before the next
+# least_time = "10 min"                # a stage, at least
+# longest = "7 d"                      # all of it; what is not shown to be safe by then does not ship
+# judged = {rollout.judged}                         # share of the answers that a judge scores, for judged guards
+# shadow = {{ share = {rollout.shadow.share}, answers = {rollout.shadow.answers}, time = "1 h", cost = "1 USD" }}  # copies, seen by no user
+# How much worse than live a release may be. To these may come any metric of a scorer, which is then
+# judged on live answers, such as "faithfulness", and "feedback", people's thumbs: {{ margin = 0.05 }}.
+# guards = {{ {guards} }}
 
 [tracing]
 # content = {content}                       # false keeps questions, answers and passages out of traces

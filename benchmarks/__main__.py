@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chunking, cold, depths, evaluation, machine, retrieval, speed
+from benchmarks import canary, chunking, cold, depths, evaluation, machine, retrieval, speed
 from benchmarks.options import ROOT, Options
 from benchmarks.tables import table
 
@@ -60,7 +60,9 @@ BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "speed": speed.run,
     "depths": depths.run,
     "evaluation": evaluation.run,
+    "canary": canary.run,
 }
+NEED_NO_DATA = {"canary"}
 
 
 def _arguments() -> tuple[list[str], Options, Path | None]:
@@ -86,10 +88,10 @@ def _arguments() -> tuple[list[str], Options, Path | None]:
     unknown = [name for name in args.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
-    if args.data is None:
+    if args.data is None and not (args.names and NEED_NO_DATA.issuperset(args.names)):
         parser.error("give --data DIR or set ASSAY_BENCH_DATA; benchmarks/README.md says what lies there")
     options = Options(
-        data=Path(args.data).resolve(),
+        data=Path(args.data or ".").resolve(),
         work=args.work.resolve(),
         limit=args.limit,
         rerank_limit=args.rerank_limit,

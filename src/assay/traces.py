@@ -48,6 +48,21 @@ FIRST_DELTA = "assay.first_delta.milliseconds"
 FIRST_SENTENCE = "assay.first_sentence.milliseconds"
 """On the root: until the first checked sentence was shown."""
 
+ROLLOUT = "assay.rollout"
+"""On the root, with the four below: the rollout or the experiment under which the answer was made."""
+ARM = "assay.arm"
+ROLLOUT_STAGE = "assay.rollout.stage"
+UNIT = "assay.unit"
+"""The hash of who was assigned."""
+PINNED = "assay.pinned"
+PROPENSITY = "assay.propensity"
+SHADOW = "assay.shadow"
+"""On the root: true for a copy that no user saw."""
+COPY_OF = "assay.shadow.of"
+"""On the root of a copy: the trace of the answer that its user saw."""
+INSTEAD_OF = "assay.instead_of"
+"""On the root: the release that should have answered and could not."""
+
 CONTENT = frozenset({SYSTEM_INSTRUCTIONS, INPUT_MESSAGES, OUTPUT_MESSAGES, QUESTION, ANSWER, CONTEXT, CITATIONS, HITS})
 """Attributes that hold what people or documents said; left out when content recording is off."""
 

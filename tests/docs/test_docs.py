@@ -194,7 +194,8 @@ def test_the_page_on_the_application_file_names_every_key_and_whether_it_enters_
 
 
 def test_the_page_on_the_application_file_tells_the_defaults() -> None:
-    from assay.releases import governance, sections
+    from assay.releases import governance, rollout_section, sections
+    from assay.releases.quantities import Duration
 
     tables: dict[str, type[sections.Section]] = {
         "index": sections.IndexRecipe,
@@ -204,7 +205,7 @@ def test_the_page_on_the_application_file_tells_the_defaults() -> None:
         "limits": governance.Limits,
         "tracing": governance.Tracing,
         "evaluation": governance.Evaluation,
-        "rollout": governance.RolloutPlan,
+        "rollout": rollout_section.RolloutPlan,
     }
     checked = 0
     for key, (told, _) in documented_keys().items():
@@ -212,6 +213,7 @@ def test_the_page_on_the_application_file_tells_the_defaults() -> None:
         if section in tables and (value := re.fullmatch(r"`(.+)`", told)) and name != "abstain_below":
             default = tables[section].model_fields[name].get_default(call_default_factory=True)
             expected = tomllib.loads(f"value = {value[1]}")["value"]
+            expected = Duration.parse(expected) if isinstance(default, Duration) else expected
             assert (list(default) if isinstance(default, tuple) else default) == expected, key
             checked += 1
     assert checked > 20

@@ -36,6 +36,8 @@ def test_a_metric_whose_name_looks_like_a_quantile_is_that_metric() -> None:
         ("latency_p00", (None, 1.2), "nothing measures it"),
         ("correctness", (0.1, None), "measure with the scorer that gives it.*measured: faithfulness, latency"),
         ("latency_p95", (20.0, None), "guarded by a ratio"),
+        ("faithfulness", (2.0, None), "lets everything pass.*give the share"),
+        ("faithfulness", (1.0, None), "lets everything pass"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_its_mend(
@@ -44,6 +46,10 @@ def test_what_cannot_be_asked_is_refused_with_its_mend(
     with pytest.raises(InputError, match=said) as raised:
         guards({name: bound}, METRICS)
     assert f"evaluation.gate.{name}" in str(raised.value)
+
+
+def test_a_margin_in_milliseconds_may_be_large() -> None:
+    assert guards({"latency": (200.0, None)}, METRICS) == [Guard("latency", 200.0, None)]
 
 
 def test_it_is_known_which_guards_a_run_can_answer() -> None:

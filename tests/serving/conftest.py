@@ -71,13 +71,21 @@ class Scripted:
     found: Exception | None = None
     questions: list[Question] = field(default_factory=list)
     traceparents: list[str | None] = field(default_factory=list)
+    attributes: list[dict[str, Any]] = field(default_factory=list)
     searched: list[Mapping[str, Any]] = field(default_factory=list)
     working: int = 0
     most: int = 0
     closed: int = 0
     shut: bool = False
 
-    async def answer(self, question: Question, *, traceparent: str | None = None) -> AsyncGenerator[AnswerEvent, None]:
+    async def answer(
+        self,
+        question: Question,
+        *,
+        traceparent: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        self.attributes.append(dict(attributes or {}))
         self.questions.append(question)
         self.traceparents.append(traceparent)
         self.working += 1

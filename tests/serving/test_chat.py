@@ -119,13 +119,13 @@ async def test_the_asynchronous_client(server: Any) -> None:
         assert "".join([c.choices[0].delta.content or "" async for c in stream]) == MARKED
         async with client.chat.completions.stream(model="handbook", messages=ASK) as helper:
             assert (await helper.get_final_completion()).choices[0].message.content == MARKED
-        assert [m.id async for m in client.models.list()] == ["handbook"]
+        assert [m.id async for m in client.models.list()] == ["handbook", "d" * 64]
 
 
 def test_models(client: openai.OpenAI, make: SimpleNamespace) -> None:
-    assert [model.id for model in client.models.list()] == ["handbook"]
+    assert [model.id for model in client.models.list()] == ["handbook", make.digest]
     assert client.models.retrieve("handbook").owned_by == "assay"
-    assert client.models.retrieve(make.digest[:12]).id == "handbook"
+    assert client.models.retrieve(make.digest[:12]).id == make.digest
     for name in ("gpt-5", make.digest[:7], "hand/book"):
         with pytest.raises(openai.NotFoundError, match="use 'handbook'") as caught:
             client.models.retrieve(name)

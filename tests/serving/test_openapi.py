@@ -48,6 +48,7 @@ def test_every_operation_keeps_to_its_description(make: SimpleNamespace) -> None
     assert paths == {
         "POST /v1/chat/completions",
         "POST /v1/search",
+        "POST /v1/feedback",
         "GET /v1/models",
         "GET /v1/models/{model}",
         "GET /health",

@@ -1,14 +1,16 @@
 """How often a 95 % interval holds the truth, by simulation with fixed seeds.
 
-Nominal 95 % must be 93 to 97 %. Binary scores take whole numbers, so that no interval can be
-exact at one share (Brown, Cai and DasGupta 2001): theirs is averaged over shares from .5 to
-.95. With 30 cases in 15 documents, binary scores and differences that are mostly 0 may reach 99 %:
-too wide, never too narrow.
+Nominal 95 % must be 93 to 97 %, give or take one standard error of the simulation (.005 with
+2,000 draws). Binary scores take whole numbers, so that no interval can be exact at one share
+(Brown, Cai and DasGupta 2001; Fagerland, Lydersen and Laake 2014 for pairs): theirs is averaged
+over shares from .5 to .95, and for differences over a grid of chances of gaining and of losing;
+each cell of the grid must lie between 92 and 98 %; docs/decisions/0012 tells which cells cannot.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -22,6 +24,7 @@ from assay.statistics.means import mean
 
 Floats: TypeAlias = NDArray[np.float64]
 Shape: TypeAlias = Callable[[Floats], NDArray[Any]]
+Cell: TypeAlias = tuple[float, float]
 
 # Each turns a standard normal value, in which cases of one document may correlate, into a score.
 SHAPES: dict[str, Shape] = {
@@ -45,6 +48,7 @@ DIFFERENCES: dict[str, Shape] = {
     "binary, .05 up .1 down": lambda z: (z > 1.6449) * 1.0 - (z < -1.2816),
     "binary, .2 up .3 down": lambda z: (z > 0.8416) * 1.0 - (z < -0.5244),
 }
+CHANCES = (0.031, 0.057, 0.113, 0.187, 0.307)
 SIZES = [1, 3, 2, 1, 4, 2, 1, 2]  # cases of one document, in turn: 2 on average
 
 
@@ -61,16 +65,22 @@ def _documents(n: int) -> NDArray[np.intp]:
     return np.repeat(np.arange(n), sizes)[:n]
 
 
-def _normals(rng: np.random.Generator, n: int, groups: NDArray[np.intp] | None) -> Floats:
+def _normals(rng: np.random.Generator, n: int, groups: NDArray[np.intp] | None, alike: float) -> Floats:
     if groups is None:
         return np.asarray(rng.standard_normal(n))
     shared = rng.standard_normal(int(groups.max()) + 1)[groups]
-    return np.asarray(np.sqrt(0.3) * shared + np.sqrt(0.7) * rng.standard_normal(n))
+    return np.asarray(np.sqrt(alike) * shared + np.sqrt(1 - alike) * rng.standard_normal(n))
 
 
-def _share(n: int, clustered: bool, runs: int, covers: Callable[[Floats, NDArray[np.intp] | None], bool]) -> float:
+def _share(
+    n: int,
+    clustered: bool,
+    runs: int,
+    covers: Callable[[Floats, NDArray[np.intp] | None], bool],
+    alike: float = 0.3,
+) -> float:
     rng, groups = np.random.default_rng(n + clustered), _documents(n) if clustered else None
-    return sum(covers(_normals(rng, n, groups), groups) for _ in range(runs)) / runs
+    return sum(covers(_normals(rng, n, groups, alike), groups) for _ in range(runs)) / runs
 
 
 def mean_covers(name: str, n: int, clustered: bool, runs: int) -> float:
@@ -108,39 +118,64 @@ def difference_covers(name: str, n: int, clustered: bool, runs: int) -> float:
     return _share(n, clustered, runs, covers)
 
 
-def _highest(n: int, clustered: bool, name: str = "binary") -> float:
-    sparse = name.startswith(("binary", "one in", "nine in"))
-    return 0.99 if clustered and n == 30 and sparse else 0.97
+def binary_differences_cover(n: int, clustered: bool, runs: int, alike: float = 0.3) -> dict[Cell, float]:
+    """By the chances of gaining and of losing. Exchanging the systems turns the interval round, so half the grid."""
+    found = {}
+    for up, down in [(up, down) for up in CHANCES for down in CHANCES if up <= down]:
+        gains, falls, truth = float(ndtri(1 - up)), float(ndtri(down)), up - down
+
+        def covers(
+            z: Floats, groups: NDArray[np.intp] | None, at: tuple[float, float, float] = (gains, falls, truth)
+        ) -> bool:
+            low, high = contrast(_as_floats((z > at[0]) * 1.0 - (z < at[1])), clusters=groups).bounds()
+            return bool(low <= at[2] + 1e-9 and at[2] - 1e-9 <= high)
+
+        found[up, down] = _share(n, clustered, runs, covers, alike)
+    return found
 
 
 N = pytest.mark.parametrize("n", [30, 100, 1_000])
 CLUSTERED = pytest.mark.parametrize("clustered", [False, True], ids=["independent", "clustered"])
 
 
-def _within(share: float, runs: int, highest: float) -> bool:
-    """93 to 97 %, give or take one standard error of the simulation."""
+def _within(share: float, runs: int, lowest: float = 0.93, highest: float = 0.97) -> bool:
+    """Give or take one standard error of the simulation."""
     slack = math.sqrt(0.95 * 0.05 / runs)
-    return 0.93 - slack <= share <= highest + slack
+    return lowest - slack <= share <= highest + slack
+
+
+def _grid_holds(found: dict[Cell, float], n: int, runs: int) -> None:
+    average = float(np.mean(list(found.values())))
+    sys.stdout.write(f"n={n}: average {average:.4f}, cells {min(found.values()):.3f} to {max(found.values()):.3f}\n")
+    assert _within(average, runs)
+    for (up, down), share in found.items():
+        # With fewer than three changed cases to be expected, a handful of outcomes holds nearly all chance.
+        assert _within(share, runs, 0.92, 0.98 if n * (up + down) > 3 else 1.0)
 
 
 @N
 @CLUSTERED
-@pytest.mark.parametrize("name", ["beta(5,.5)", "four in five zero"])
+@pytest.mark.parametrize("name", ["beta(5,.5)", "four in five zero", "nine in ten zero"])
 def test_means(name: str, n: int, clustered: bool) -> None:
-    assert _within(mean_covers(name, n, clustered, 600), 600, _highest(n, clustered, name))
+    assert _within(mean_covers(name, n, clustered, 600), 600)
 
 
 @N
 @CLUSTERED
 def test_binary_means(n: int, clustered: bool) -> None:
-    assert _within(binary_covers(n, clustered, 600), 1_200, _highest(n, clustered))
+    assert _within(binary_covers(n, clustered, 600), 1_200)
 
 
 @N
 @CLUSTERED
 @pytest.mark.parametrize("name", ["normal", "one in ten falls, one in twenty rises", "binary, .1 up .1 down"])
 def test_differences(name: str, n: int, clustered: bool) -> None:
-    assert _within(difference_covers(name, n, clustered, 600), 600, _highest(n, clustered, name))
+    assert _within(difference_covers(name, n, clustered, 600), 600)
+
+
+@CLUSTERED
+def test_binary_differences(clustered: bool) -> None:
+    _grid_holds(binary_differences_cover(30, clustered, 300), 30, 300)
 
 
 @pytest.mark.slow
@@ -148,7 +183,7 @@ def test_differences(name: str, n: int, clustered: bool) -> None:
 @CLUSTERED
 @pytest.mark.parametrize("name", [*SHAPES, "seconds", "unbounded normal"])
 def test_means_at_length(name: str, n: int, clustered: bool) -> None:
-    assert _within(mean_covers(name, n, clustered, 4_000), 4_000, _highest(n, clustered, name))
+    assert _within(mean_covers(name, n, clustered, 2_000), 2_000)
 
 
 @pytest.mark.slow
@@ -156,11 +191,19 @@ def test_means_at_length(name: str, n: int, clustered: bool) -> None:
 @CLUSTERED
 @pytest.mark.parametrize("name", list(DIFFERENCES))
 def test_differences_at_length(name: str, n: int, clustered: bool) -> None:
-    assert _within(difference_covers(name, n, clustered, 4_000), 4_000, _highest(n, clustered, name))
+    assert _within(difference_covers(name, n, clustered, 2_000), 2_000)
 
 
 @pytest.mark.slow
 @N
 @CLUSTERED
 def test_binary_means_at_length(n: int, clustered: bool) -> None:
-    assert _within(binary_covers(n, clustered, 4_000), 8_000, _highest(n, clustered))
+    assert _within(binary_covers(n, clustered, 2_000), 4_000)
+
+
+@pytest.mark.slow
+@N
+@pytest.mark.parametrize("alike", [None, 0.0, 0.3, 0.7])
+def test_binary_differences_at_length(n: int, alike: float | None) -> None:
+    """``alike``: how far the normal values of one document's cases correlate; None without documents."""
+    _grid_holds(binary_differences_cover(n, alike is not None, 2_000, alike or 0.0), n, 2_000)

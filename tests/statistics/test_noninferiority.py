@@ -6,8 +6,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from assay.errors import InputError
+from assay.statistics.contrast import contrast
 from assay.statistics.noninferiority import (
     Fail,
     Inconclusive,
@@ -68,6 +70,31 @@ def test_free_answers_cost_no_more() -> None:
     nothing = np.zeros(10)
     assert decide({"cost": assess(MeanRatio(1.2), nothing, nothing)}).verdict == Pass()
     assert decide({"cost": assess(MeanRatio(1.2), np.full(40, 0.1), np.zeros(40))}).verdict == Fail()
+
+
+@pytest.mark.parametrize("value", [0.1, 0.0])
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_a_few_equal_costs_are_no_evidence(n: int, value: float) -> None:
+    costs = np.full(n, value)
+    for guard in (MeanRatio(1.2), QuantileRatio(1.2, 0.5), Margin(0.01, higher_is_better=False, span=None)):
+        verdict = decide({"x": assess(guard, costs, costs)}).verdict
+        assert isinstance(verdict, Inconclusive)
+    alike = assess(QuantileRatio(1.2, 0.5), np.full(n, 0.1), np.full(n, 1.0))
+    assert isinstance(decide({"x": alike}).verdict, Inconclusive)
+
+
+def test_five_equal_costs_are_and_it_is_said_how_many_lack() -> None:
+    two, five = np.full(2, 0.1), np.full(5, 0.1)
+    assert decide({"x": assess(MeanRatio(1.2), two, two)}).verdict == Inconclusive(3)
+    assert decide({"x": assess(MeanRatio(1.2), five, five)}).verdict == Pass()
+    many = assess(MeanRatio(1.2), np.full(40, 0.1), np.full(40, 0.1), clusters=["a", "b"] * 20)
+    assert isinstance(decide({"x": many}).verdict, Inconclusive)
+
+
+@pytest.mark.parametrize("guard", [Margin(2.0), Margin(1.0), Margin(1.0, higher_is_better=False)])
+def test_a_margin_that_nothing_can_fail_is_refused(guard: Margin) -> None:
+    with pytest.raises(InputError, match="lets everything pass"):
+        assess(guard, [0.0, 0.0], [1.0, 1.0])
 
 
 def test_ratios() -> None:
@@ -152,6 +179,29 @@ def test_both_error_rates_at_length(guards: int, n: int) -> None:
     _, failed = _rates(guards, n, runs, (-0.04, -0.04), seed=40 + guards)
     assert passed <= _at_most(runs)
     assert failed <= _at_most(runs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [30, 100, 1_000])
+@pytest.mark.parametrize("clustered", [False, True], ids=["independent", "clustered"])
+def test_false_passes_and_fails_of_binary_scores(n: int, clustered: bool) -> None:
+    """The candidate is worse by the margin exactly: over chances of gaining and losing, and at each of them."""
+    runs, documents = 1_000, np.repeat(np.arange(n), np.resize([1, 3, 2, 1, 4, 2, 1, 2], n))[:n]
+    cells = [(up, down) for up in (0.02, 0.05, 0.1) for down in (0.07, 0.113, 0.187)]
+    passed, failed = np.zeros(len(cells)), np.zeros(len(cells))
+    for at, (up, down) in enumerate(cells):
+        rng = np.random.default_rng(n + 10 * at)
+        for _ in range(runs):
+            z = rng.standard_normal(n)
+            if clustered:
+                z = np.sqrt(0.3) * rng.standard_normal(n)[documents] + np.sqrt(0.7) * z
+            change = (z > ndtri(1 - up)) * 1.0 - (z < ndtri(down))
+            low, high = contrast(change, clusters=documents if clustered else None).bounds(1 - 2 * ALPHA)
+            passed[at] += low > up - down
+            failed[at] += high < up - down
+    for wrong in (passed / runs, failed / runs):
+        assert wrong.mean() <= ALPHA + math.sqrt(ALPHA * (1 - ALPHA) / runs)
+        assert wrong.max() <= _at_most(runs)
 
 
 def test_power_where_there_is_something_to_find() -> None:

@@ -30,6 +30,10 @@ NUMBERS = {
     traces.INDEX_GENERATION,
     traces.FIRST_DELTA,
     traces.FIRST_SENTENCE,
+    traces.ROLLOUT_STAGE,
+    traces.PINNED,
+    traces.PROPENSITY,
+    traces.SHADOW,
 }
 
 

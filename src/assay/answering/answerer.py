@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from assay import traces
@@ -69,6 +69,7 @@ class _Progress:
     context: Context | None = None
 
     def show(self, sentence: Sentence) -> Sentence:
+        sentence = replace(sentence, trace=self.span.trace, span=self.span.id)
         if self.first is None:
             self.first = time.perf_counter()
         self.texts.append(sentence.text)
@@ -94,20 +95,39 @@ class Answerer:
         self._retriever, self._reader, self._gate = retriever, reader, gate
         self._writers, self._recorder, self._recipe = tuple(writers), recorder, recipe
 
-    async def answer(self, question: Question, *, traceparent: str | None = None) -> AsyncGenerator[AnswerEvent, None]:
+    @property
+    def retriever(self) -> Retriever:
+        """What finds the passages."""
+        return self._retriever
+
+    def over(self, retriever: Retriever) -> Answerer:
+        """The same, with passages that ``retriever`` finds."""
+        return Answerer(retriever, self._reader, self._gate, self._writers, self._recorder, self._recipe)
+
+    async def answer(
+        self,
+        question: Question,
+        *,
+        traceparent: str | None = None,
+        attributes: Mapping[str, traces.Attribute] | None = None,
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """Sentences as they are checked, then exactly one Answer or one Failed.
 
         Closing the generator, or cancelling its reader, ends the model's stream and the trace.
-        ``traceparent`` is a caller's W3C header, to be part of its trace.
+        ``traceparent`` is a caller's W3C header, to be part of its trace; ``attributes`` are written on the
+        answer's span with its own.
         """
         began = time.perf_counter()
-        attributes = {
+        recorded = {
+            **(attributes or {}),
             traces.STAGE: spans.ROOT,
             traces.RELEASE: self._recipe.release,
             traces.QUESTION: question.text[:LONGEST_QUESTION],
             **spans.scope_attributes(question.groups, question.where),
         }
-        with self._recorder.trace(spans.ROOT, attributes, traceparent=traceparent) as span:
+        if question.shadow:
+            recorded[traces.SHADOW] = True
+        with self._recorder.trace(spans.ROOT, recorded, traceparent=traceparent) as span:
             progress = _Progress(question, span, began)
             try:
                 async with aclosing(self._steps(progress)) as events:
@@ -115,7 +135,7 @@ class Answerer:
                         yield event
             except AssayError as error:
                 span.fail(error)
-                yield Failed(error, span.trace)
+                yield Failed(error, span.trace, span.id)
 
     async def _steps(self, progress: _Progress) -> AsyncGenerator[AnswerEvent, None]:
         question = progress.question
@@ -231,6 +251,7 @@ class Answerer:
             model=written.model if written else "",
             release=self._recipe.release,
             trace=progress.span.trace,
+            span=progress.span.id,
             usage=written.usage if written else Usage(),
             cost=written.cost if written else 0.0,
             milliseconds=(now - progress.began) * 1e3,

@@ -19,12 +19,17 @@ Reason: TypeAlias = Literal["not_in_corpus", "unsupported", "conflicting", "unde
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, by whom (``groups``), of which documents (``where``), after which turns."""
+    """What is asked, by whom (``groups``), of which documents (``where``), after which turns.
+
+    ``shadow`` says that nobody will see the answer: a copy, made to compare. Whatever has effects beyond the answer
+    must only pretend to.
+    """
 
     text: str
     history: tuple[Turn, ...] = ()
     groups: frozenset[str] = frozenset({PUBLIC})
     where: Mapping[str, Scalar] = field(default_factory=dict)
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,15 @@ class Sentence:
     """The next piece of the answer, checked: ``text`` as shown, white space before it included.
 
     ``number`` counts sentences of the answer from 0. ``supported`` is False only where the
-    application shows unsupported sentences marked.
+    application shows unsupported sentences marked. ``trace`` and ``span`` are where the answer is recorded.
     """
 
     number: int
     text: str
     citations: tuple[Citation, ...]
     supported: bool
+    trace: str = field(default="", compare=False)
+    span: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,8 @@ class Answer:
     dollars, None where a price is unknown; ``milliseconds`` from question to end and
     ``first_token_milliseconds`` to the first thing shown. ``failures`` are those of the models
     before ``model`` in the route, in order: a fallback must not pass unnoticed. ``found`` and ``context``
-    are what was searched and shown to the writer, None where the answer needed neither.
+    are what was searched and shown to the writer, None where the answer needed neither. ``span`` is the answer's
+    own in ``trace``, which may hold several answers.
     """
 
     text: str
@@ -75,6 +83,7 @@ class Answer:
     failures: tuple[ModelError, ...] = ()
     found: Found | None = None
     context: Context | None = None
+    span: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,7 @@ class Failed:
 
     error: AssayError
     trace: str
+    span: str = field(default="", compare=False)
 
 
 AnswerEvent: TypeAlias = Sentence | Answer | Failed

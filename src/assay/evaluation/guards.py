@@ -16,7 +16,8 @@ _QUANTILE = re.compile(r"(?P<metric>.+)_p(?P<percent>(?!00)\d{2})\Z")
 def guards(bounds: Mapping[str, tuple[float | None, float | None]], metrics: Sequence[Metric]) -> list[Guard]:
     """Guards from (margin, ratio) by name. A name is a metric's, or with ``_p95`` behind it its quantile.
 
-    Raises InputError for a name that no metric has, naming the nearest, and for a quantile with a margin.
+    Raises InputError for a name that no metric has, naming the nearest, for a quantile with a margin, and for a
+    margin that nothing can fail.
     """
     known = {metric.name: metric for metric in metrics}
     return [_guard(name, margin, ratio, known) for name, (margin, ratio) in bounds.items()]
@@ -30,6 +31,11 @@ def measured(name: str, metrics: Sequence[Metric]) -> bool:
 
 def _guard(name: str, margin: float | None, ratio: float | None, known: Mapping[str, Metric]) -> Guard:
     if name in known:
+        if margin is not None and margin >= 1 and known[name].kind == "share":
+            raise InputError(
+                f"evaluation.gate.{name}: a margin of {margin:g} lets everything pass, for it lies between 0 and 1; "
+                "give the share that may be lost: { margin = 0.02 }"
+            )
         return Guard(name, margin, ratio)
     found = _QUANTILE.fullmatch(name)
     if found and found["metric"] in known:

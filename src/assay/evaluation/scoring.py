@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from assay.evaluation.samples import Failed, Sample
 from assay.scores import Score, Scored, Unscored
 
+_ROUNDING = 1e-9
 Kind: TypeAlias = Literal["share", "milliseconds", "dollars", "count"]
 """What a value means: a share from 0 to 1, or a quantity with a unit."""
 
@@ -86,8 +88,8 @@ async def measure(scorer: Scorer, sample: Sample, *, through: tuple[type[Excepti
     """A Measured for every metric of the scorer, whatever happens inside it but cancellation.
 
     A failed answer and a crash of the scorer are Unscored, and so is a metric that the scorer leaves out
-    or whose value is not finite; of these none is lasting. Exceptions ``through`` are raised instead, for a
-    caller that knows what to do about them.
+    or whose value cannot be (not finite, a share outside 0 to 1, a quantity below 0); of these none is
+    lasting. Exceptions ``through`` are raised instead, for a caller that knows what to do about them.
     """
     if isinstance(sample.outcome, Failed) and not any(metric.of_failures for metric in scorer.metrics):
         return _none(scorer, f"the answer failed: {sample.outcome.kind}")
@@ -97,7 +99,7 @@ async def measure(scorer: Scorer, sample: Sample, *, through: tuple[type[Excepti
         raise
     except Exception as error:
         return _none(scorer, f"the scorer raised {type(error).__name__}: {error}", getattr(error, "spent", None))
-    return {metric.name: _checked(found.get(metric.name)) for metric in scorer.metrics}
+    return {metric.name: _checked(metric, found.get(metric.name)) for metric in scorer.metrics}
 
 
 def _none(scorer: Scorer, reason: str, spent: object = None) -> dict[str, Measured]:
@@ -109,10 +111,18 @@ def _none(scorer: Scorer, reason: str, spent: object = None) -> dict[str, Measur
     return found
 
 
-def _checked(found: Measured | None) -> Measured:
+def _checked(metric: Metric, found: Measured | None) -> Measured:
     if found is None:
         return Measured(Unscored("the scorer gave no value"), lasting=False)
     score = found.score
-    if isinstance(score, Scored) and not -float("inf") < score.value < float("inf"):
-        return Measured(Unscored(f"the scorer gave {score.value}"), found.detail, found.spent, lasting=False)
+    if isinstance(score, Scored) and not _possible(metric, score.value):
+        most = "1" if metric.kind == "share" else "infinity"
+        reason = f"the scorer gave {score.value:g}; {metric.name} ({metric.kind}) lies between 0 and {most}"
+        return Measured(Unscored(reason), found.detail, found.spent, lasting=False)
     return found
+
+
+def _possible(metric: Metric, value: float) -> bool:
+    if metric.kind == "share":
+        return -_ROUNDING <= value <= 1 + _ROUNDING
+    return 0 <= value < math.inf

@@ -41,6 +41,11 @@ class TrafficLog:
     def environment(self) -> str:
         return self._environment
 
+    @property
+    def near(self) -> bool:
+        """Whether ``version`` may be asked on an event loop."""
+        return self._events.near
+
     def version(self) -> int:
         """How many events there are: cheap enough to ask before every request."""
         return self._events.version(self._stream)

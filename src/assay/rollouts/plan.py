@@ -18,7 +18,12 @@ class Guard:
     ``metric`` is what is observed. ``allowed`` is how much worse than live a release may be to be promoted,
     ``harm`` how much worse it must be shown to be to go back at once: differences for a share, ratios for a
     mean or a quantile. ``bound`` is the largest value that one observation counts with (1 for a share, US
-    dollars for cost); a larger one counts as ``bound``. ``quantile`` is e.g. 0.95, None for others.
+    dollars for cost); a larger one counts as ``bound``. ``quantile`` is e.g. 0.95, None for others; ``frozen`` is
+    the live release's own quantile as history has it, None to take it from the rollout's first live answers.
+
+    Where people labelled what a judge said, ``judged_good`` and ``judged_bad`` are its mean scores of answers that
+    people call good and bad, and ``judge_power`` a lower bound of their difference (sensitivity + specificity - 1):
+    a difference between releases that people would see shrinks to that part of it in the judge's eyes.
     """
 
     name: str
@@ -30,6 +35,10 @@ class Guard:
     bound: float = 1.0
     quantile: float | None = None
     judged: bool = False
+    frozen: float | None = None
+    judge_power: float = 1.0
+    judged_good: float | None = None
+    judged_bad: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

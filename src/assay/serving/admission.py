@@ -24,6 +24,11 @@ class Admission:
         """Requests that hold a place."""
         return self._places.borrowed_tokens
 
+    @property
+    def idle(self) -> bool:
+        """Whether a place is free that nobody waits for: room for work that no user waits for either."""
+        return self._places.available_tokens > 0 and self._places.statistics().tasks_waiting == 0
+
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Hold a place for as long as the context lasts.

@@ -13,17 +13,19 @@ from fastapi.responses import HTMLResponse
 from assay import __version__
 from assay.errors import InputError
 from assay.releases.application import Application
+from assay.rollouts.feedback import Said
 from assay.serving import errors, reference
 from assay.serving.admission import Admission
 from assay.serving.asking import asked, check_model
 from assay.serving.body_limit import BodyLimit
-from assay.serving.callers import Callers
+from assay.serving.callers import Callers, Who
 from assay.serving.chat import AnswerResponse
 from assay.serving.completions import Completion
-from assay.serving.requests import ChatRequest, SearchRequest
+from assay.serving.requests import ChatRequest, FeedbackRequest, SearchRequest
 from assay.serving.schemas import (
     ChatCompletion,
     ErrorResponse,
+    FeedbackResponse,
     Health,
     HitOut,
     ModelList,
@@ -31,6 +33,7 @@ from assay.serving.schemas import (
     Readiness,
     SearchResponse,
 )
+from assay.serving.served import Alone, Served
 from assay.serving.shield import Shield
 
 DESCRIPTION = """\
@@ -70,32 +73,35 @@ ANSWERED: Mapping[int | str, dict[str, Any]] = {
 
 
 def create_app(
-    application: Application,
+    application: Served | Application,
     *,
     groups_header: str | None = None,
+    user_header: str | None = None,
+    session_header: str | None = None,
     api_key: str | None = None,
     at_work: int = 16,
     waiting: int = 64,
     max_body: int = 4_000_000,
 ) -> FastAPI:
-    """The server for one application.
+    """The server for an environment, or for one application alone.
 
     ``api_key``, when given, must come as a bearer token. ``at_work`` answers run at once and
     ``waiting`` more wait; ``max_body`` bounds a request in bytes. The application is closed
     when the server stops.
     """
+    served = Alone(application) if isinstance(application, Application) else application
     admission = Admission(at_work=at_work, waiting=waiting)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await admission.emptied(LAST_SPANS_SECONDS)
-            await application.close()
+        async with served.serving(lambda: admission.idle):
+            try:
+                yield
+            finally:
+                await admission.emptied(LAST_SPANS_SECONDS)
 
     app = FastAPI(
-        title=f"Assay: {application.name}",
+        title=f"Assay: {served.name}",
         description=DESCRIPTION,
         version=__version__,
         lifespan=lifespan,
@@ -105,32 +111,40 @@ def create_app(
     app.add_middleware(BodyLimit, limit=max_body)
     app.add_middleware(Shield)
     errors.install(app)
-    callers = Callers(api_key, groups_header)
+    callers = Callers(api_key, groups_header, user_header, session_header)
     guarded = [Depends(callers.authorise)]
-    app.include_router(_answers(application, callers, admission), dependencies=guarded, responses=dict(PROBLEMS))
-    app.include_router(_models(application), dependencies=guarded, responses=dict(PROBLEMS))
-    app.include_router(_state(application))
+    app.include_router(_answers(served, callers, admission), dependencies=guarded, responses=dict(PROBLEMS))
+    app.include_router(_feedback(served, callers), dependencies=guarded, responses=dict(PROBLEMS))
+    app.include_router(_models(served), dependencies=guarded, responses=dict(PROBLEMS))
+    app.include_router(_state(served))
     app.include_router(_reference(app))
     return app
 
 
-def _answers(application: Application, callers: Callers, admission: Admission) -> APIRouter:
+def _answers(served: Served, callers: Callers, admission: Admission) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["answers"])
 
     @router.post("/chat/completions", response_model=ChatCompletion, responses=dict(ANSWERED))
     async def chat_completions(
         body: ChatRequest,
-        who: frozenset[str] = Depends(callers.groups),
+        groups: frozenset[str] = Depends(callers.groups),
+        who: Who = Depends(callers.who),
         traceparent: Annotated[str | None, Header(description="W3C: the trace that this one is a part of.")] = None,
     ) -> AnswerResponse:
         """Answer the last message with verified citations; streamed when `stream` is true.
 
         Behind a sentence, `[n]` stands for the n-th citation of `assay.citations`.
         """
-        check_model(body.model, application)
-        found = asked(body, who)
+        check_model(body.model, served)
+        found = asked(body, groups)
         return AnswerResponse(
-            application.answer(found.question, traceparent=traceparent),
+            served.answer(
+                found.question,
+                identity=body.identity or who.user,
+                session=body.assay.session or who.session,
+                traceparent=traceparent,
+                exactly=body.model != served.name,
+            ),
             Completion(body.model, found.warnings),
             admission,
             stream=bool(body.stream),
@@ -143,32 +157,48 @@ def _answers(application: Application, callers: Callers, admission: Admission) -
         if not body.query.strip():
             raise InputError("query: it is empty; say what to search for")
         async with admission.place():
-            found = await application.search(body.query, k=body.k, mode=body.mode, groups=who, where=body.where)
+            found = await served.search(body.query, k=body.k, mode=body.mode, groups=who, where=body.where)
         return SearchResponse(hits=[HitOut.of(hit) for hit in found.hits], milliseconds=found.milliseconds)
 
     return router
 
 
-def _models(application: Application) -> APIRouter:
+def _feedback(served: Served, callers: Callers) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["feedback"])
+
+    @router.post("/feedback", responses={503: {"model": ErrorResponse, "description": "The store cannot be written."}})
+    async def feedback(body: FeedbackRequest, who: Who = Depends(callers.who)) -> FeedbackResponse:
+        """Say whether an answer was good, or what it should have been; at any time after it.
+
+        The same once more changes nothing; of several ratings by one user the first one counts.
+        """
+        said = Said(body.score, body.correction, body.comment, body.user or who.user or "")
+        rated, first = await served.feedback(body.id, said)
+        return FeedbackResponse(id=body.id, trace=rated.trace, release=rated.release, first=first)
+
+    return router
+
+
+def _models(served: Served) -> APIRouter:
     router = APIRouter(prefix="/v1/models", tags=["models"])
-    served = ModelOut(id=application.name, created=int(time.time()))
+    created = int(time.time())
 
     @router.get("")
     async def models() -> ModelList:
-        """What can be asked here: the application, under its name."""
-        return ModelList(data=[served])
+        """What can be asked here: the application, under its name, and the release that is live, by its digest."""
+        return ModelList(data=[ModelOut(id=id, created=created) for id in (served.name, str(served.release.digest))])
 
     # A path: names may hold a slash.
     @router.get("/{model:path}")
     async def model(model: str) -> ModelOut:
         """One of them, by its name or its release's digest."""
-        check_model(model, application)
-        return served
+        check_model(model, served)
+        return ModelOut(id=model if model == served.name else str(served.release.digest), created=created)
 
     return router
 
 
-def _state(application: Application) -> APIRouter:
+def _state(served: Served) -> APIRouter:
     router = APIRouter(tags=["state"])
 
     @router.get("/health")
@@ -179,11 +209,11 @@ def _state(application: Application) -> APIRouter:
     @router.get("/ready", responses={503: {"model": Readiness, "description": "Questions cannot be answered."}})
     async def ready(reply: Response) -> Readiness:
         """Whether questions can be answered; 503 names what is wrong."""
-        problems = await application.problems()
+        problems = await served.problems()
         if problems:
             reply.status_code = 503
         return Readiness(
-            status="not ready" if problems else "ready", release=application.release.digest, problems=problems
+            status="not ready" if problems else "ready", release=served.release.digest, problems=problems
         )
 
     return router

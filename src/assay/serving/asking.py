@@ -8,10 +8,10 @@ from assay.answering.events import Question
 from assay.answering.numbering import unmarked
 from assay.errors import InputError
 from assay.messages import Turn
-from assay.releases.application import Application
 from assay.serving.errors import CALLER, Refused
 from assay.serving.requests import AssistantMessage, ChatMessage, ChatRequest
 from assay.serving.schemas import ErrorBody
+from assay.serving.served import Served
 
 SHORTEST_PREFIX = 8
 LISTED = 20
@@ -57,7 +57,7 @@ def _warnings(before: list[ChatMessage], ignored: list[str]) -> list[str]:
     return found
 
 
-def check_model(name: str, application: Application) -> None:
+def check_model(name: str, application: Served) -> None:
     """Raise Refused(404) unless ``name`` is this application, its release, or enough of the digest's beginning."""
     digest = application.release.digest
     if name != application.name and not (len(name) >= SHORTEST_PREFIX and digest.startswith(name)):

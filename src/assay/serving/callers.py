@@ -18,11 +18,24 @@ from assay.serving.schemas import ErrorBody
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """A user and a session, None where the headers do not name one."""
+
+    user: str | None
+    session: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Callers:
-    """What is asked of callers: ``api_key`` None asks for none, ``groups_header`` None trusts no header."""
+    """What is asked of callers: ``api_key`` None asks for none; of the headers, None trusts none.
+
+    ``user_header`` and ``session_header`` name who asks where the request itself does not.
+    """
 
     api_key: str | None
     groups_header: str | None
+    user_header: str | None = None
+    session_header: str | None = None
 
     async def authorise(self, request: Request) -> None:
         """Raise Refused(401) unless the key came as a bearer token."""
@@ -40,11 +53,20 @@ class Callers:
         Raises Refused(400) where the header came twice: one of them may be the caller's own, which a
         proxy that adds instead of replacing has let through.
         """
-        sent = request.headers.getlist(self.groups_header) if self.groups_header else []
-        if len(sent) > 1:
-            raise Refused(400, ErrorBody(message=f"the header {self.groups_header} came twice", type=CALLER))
-        names = _bytes(sent[0]).decode("utf-8", "replace").split(",") if sent else []
+        names = (_only(request, self.groups_header) or "").split(",")
         return frozenset({PUBLIC, *(name.strip() for name in names if name.strip())})
+
+    async def who(self, request: Request) -> Who:
+        """The user and the session that the headers name. Raises Refused(400) likewise."""
+        user, session = _only(request, self.user_header), _only(request, self.session_header)
+        return Who((user or "").strip() or None, (session or "").strip() or None)
+
+
+def _only(request: Request, header: str | None) -> str | None:
+    sent = request.headers.getlist(header) if header else []
+    if len(sent) > 1:
+        raise Refused(400, ErrorBody(message=f"the header {header} came twice", type=CALLER))
+    return _bytes(sent[0]).decode("utf-8", "replace") if sent else None
 
 
 def _bytes(header: str) -> bytes:

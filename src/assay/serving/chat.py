@@ -8,7 +8,7 @@ what fails until then has a status of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import anyio
@@ -71,7 +71,7 @@ class AnswerResponse(Response):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._admission.place(), aclosing(self._events) as events:
             if self._streamed:
-                await self._stream(events, _Events(send, self._completion.begin()))
+                await self._stream(events, _Events(send, self._completion.begin))
             else:
                 reply = await self._whole(events)
                 await reply(scope, receive, send)
@@ -84,7 +84,7 @@ class AnswerResponse(Response):
                 case Sentence():
                     self._completion.sentence(event)
                 case Failed(error=error, trace=trace):
-                    raise refused(error, trace)
+                    raise refused(error, trace or None)
                 case Answer():
                     reply = JSONResponse(self._completion.whole(event).model_dump())
         if reply is None:
@@ -122,7 +122,7 @@ class AnswerResponse(Response):
                     if self._usage:
                         await out.send(self._completion.usage(event))
                 case Failed(error=error, trace=trace):
-                    failed = refused(error, trace)
+                    failed = refused(error, trace or None)
         if not answered and failed is None:
             raise RuntimeError(UNFINISHED)
         return failed
@@ -131,7 +131,7 @@ class AnswerResponse(Response):
 class _Events:
     """Server-sent events on an ASGI connection; the response begins with the first."""
 
-    def __init__(self, send: Send, first: BaseModel) -> None:
+    def __init__(self, send: Send, first: Callable[[], BaseModel]) -> None:
         self._send, self._first = send, first
         self.begun = False
 
@@ -139,7 +139,7 @@ class _Events:
         if not self.begun:
             self.begun = True
             await self._send({"type": "http.response.start", "status": 200, "headers": SSE_HEADERS})
-            await self._data(self._first.model_dump_json())
+            await self._data(self._first().model_dump_json())
         await self._data(body.model_dump_json())
 
     async def end(self) -> None:

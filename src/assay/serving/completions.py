@@ -31,21 +31,26 @@ from assay.serving.schemas import (
 
 
 class Completion:
-    """One answer while it is told: feed it the sentences, then the end. All parts have one id."""
+    """One answer while it is told: feed it the sentences, then the end. All parts have one id.
+
+    The id names the answer's trace and its span there, since several requests may be part of one trace of their
+    caller's: so feedback that names the completion finds what it is about.
+    """
 
     def __init__(self, model: str, warnings: Sequence[str]) -> None:
         self._model, self._warnings = model, list(warnings)
-        # Not the trace's: several requests may be part of one trace of their caller's.
-        self._id, self._created = f"chatcmpl-{secrets.token_hex(16)}", int(time.time())
+        self._id, self._created = "", int(time.time())
         self._numbering = Numbering()
         self._text = ""
 
     def begin(self) -> ChatChunk:
-        """The first chunk, as OpenAI's streams begin: it says who speaks, and nothing yet."""
+        """The first chunk, as OpenAI's streams begin: it says who speaks, and nothing yet. Only once something was
+        fed, since before the answer has no id."""
         return self._chunk([ChunkChoice(delta=Delta(role="assistant", content=""))])
 
     def sentence(self, event: Sentence) -> ChatChunk:
         """The chunk for a sentence."""
+        self._named(event)
         shown = self._numbering.show(event)
         citations = [CitationOut.of(number, c) for number, c in enumerate(event.citations, shown.first)]
         extension = SentenceExtension(citations=citations, supported=event.supported)
@@ -53,6 +58,7 @@ class Completion:
 
     def end(self, event: Answer) -> list[ChatChunk]:
         """The chunks that end a stream that went well."""
+        self._named(event)
         detail = [] if self._text else [self._said(event.text)]
         extension = self._extension(event)
         last = self._chunk([ChunkChoice(delta=Delta(assay=extension), finish_reason="stop")])
@@ -64,6 +70,7 @@ class Completion:
 
     def whole(self, event: Answer) -> ChatCompletion:
         """All at once, after the sentences."""
+        self._named(event)
         return ChatCompletion(
             id=self._id,
             created=self._created,
@@ -72,6 +79,10 @@ class Completion:
             usage=_usage(event.usage),
             assay=self._extension(event),
         )
+
+    def _named(self, event: Sentence | Answer) -> None:
+        if not self._id:
+            self._id = f"chatcmpl-{event.trace}{event.span}" if event.trace else f"chatcmpl-{secrets.token_hex(16)}"
 
     def _said(self, text: str) -> ChatChunk:
         self._text += text

@@ -129,8 +129,10 @@ def _invalid(error: RequestValidationError) -> ErrorBody:
         what = first.get("ctx", {}).get("error", first["msg"])
         return ErrorBody(message=f"the body is not JSON: {what} at character {first['loc'][-1]}", type=CALLER)
     place = ".".join(str(part) for part in first["loc"] if part != "body")
+    said = str(first["msg"]).removeprefix("Value error, ")
+    if not place and first["type"] == "value_error":  # of the body as a whole
+        return ErrorBody(message=said, type=CALLER)
     if not place:
         message = "the body must be a JSON object, sent with Content-Type: application/json"
         return ErrorBody(message=message, type=CALLER)
-    said = str(first["msg"]).removeprefix("Value error, ")
     return ErrorBody(message=f"{place}: {said}", type=CALLER, param=place)

@@ -19,6 +19,7 @@ from pydantic import (
     Strict,
     Tag,
     WithJsonSchema,
+    model_validator,
 )
 
 from assay.documents import Scalar
@@ -27,12 +28,14 @@ from assay.stores.scoping import is_unicode
 MAX_TEXT = 100_000
 """Characters of one message; longer ones are refused before any work is done."""
 SILENT = frozenset(
-    {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+    {"metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention"}
 )
 """Fields for a provider's book-keeping: that they are ignored changes no answer."""
 
 MAX_NAME = 500
 """Characters of a model's name."""
+MAX_IDENTITY = 500
+"""Characters of what names a user or a session."""
 FILTERS = 100
 """At most so many filters in one request."""
 
@@ -52,6 +55,10 @@ Where: TypeAlias = Annotated[
 ]
 Text: TypeAlias = Annotated[str, Field(max_length=MAX_TEXT)]
 Switch: TypeAlias = Annotated[bool, Strict()]
+Identity: TypeAlias = Annotated[
+    str | None,
+    Field(max_length=MAX_IDENTITY, description="Names the user, who keeps their release under a rollout."),
+]
 
 
 class TextPart(BaseModel):
@@ -111,6 +118,10 @@ class AnswerOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     where: Where = {}
+    session: Annotated[
+        str | None,
+        Field(max_length=MAX_IDENTITY, description="Names the conversation, which keeps its release under a rollout."),
+    ] = None
 
 
 def _no_tools(value: Any) -> Any:
@@ -155,7 +166,14 @@ class ChatRequest(BaseModel):
     tools: NoTools = None
     functions: NoTools = None
     response_format: Annotated[Any, AfterValidator(_plain_text), WithJsonSchema(_PLAIN)] = None
+    user: Identity = None
+    safety_identifier: Identity = None
     assay: AnswerOptions = AnswerOptions()
+
+    @property
+    def identity(self) -> str | None:
+        """The user whom the request names."""
+        return self.user or self.safety_identifier or None
 
     @property
     def ignored(self) -> list[str]:
@@ -173,3 +191,31 @@ class SearchRequest(BaseModel):
     k: Annotated[int, Strict(), Field(ge=1, le=200)] = 10
     mode: Literal["dense", "lexical", "hybrid"] | None = None
     where: Where = {}
+
+
+class FeedbackRequest(BaseModel):
+    """What somebody says of an answer: a rating, a better answer, or both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(min_length=1, max_length=MAX_NAME, description="The completion's `id`, or the trace's.")]
+    rating: Annotated[
+        Literal["up", "down"] | Annotated[float, Strict(), Field(ge=0, le=1)] | None,
+        Field(description="`up`, `down`, or a score from 0 to 1."),
+    ] = None
+    correction: Annotated[
+        str | None, Field(min_length=1, max_length=MAX_TEXT, description="What the answer should have been.")
+    ] = None
+    comment: Annotated[str | None, Field(max_length=MAX_TEXT)] = None
+    user: Identity = None
+
+    @model_validator(mode="after")
+    def _something(self) -> FeedbackRequest:
+        if self.rating is None and not (self.correction or "").strip():
+            raise ValueError("say rating, correction, or both")
+        return self
+
+    @property
+    def score(self) -> float | None:
+        """The rating as a number from 0 to 1."""
+        return {"up": 1.0, "down": 0.0}[self.rating] if isinstance(self.rating, str) else self.rating

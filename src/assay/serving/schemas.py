@@ -189,6 +189,17 @@ class SearchResponse(BaseModel):
     milliseconds: float
 
 
+class FeedbackResponse(BaseModel):
+    """What was said of an answer is kept."""
+
+    id: str
+    trace: str
+    release: str
+    first: Annotated[
+        bool, Field(description="Whether this is the caller's first rating of the answer, which is the one that counts.")
+    ]
+
+
 class ErrorBody(BaseModel):
     message: str
     type: str

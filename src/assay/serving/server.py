@@ -70,14 +70,16 @@ def serve(
     grace: float,
     ready: Callable[[str], None],
     tell: Callable[[str], None],
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is streaming, for at most ``grace`` seconds; a
     second signal ends it at once.
 
     Blocks. ``ready`` is called with the base URL once the port is open, ``tell`` with what happens
-    at the end. Raises InputError if the address cannot be listened on.
+    at the end. ``listener`` is a port that ``listen`` opened before. Raises InputError if the address cannot be
+    listened on.
     """
-    listener = _listen(host, port)
+    listener = listener or listen(host, port)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -90,7 +92,8 @@ def serve(
     _Server(config, grace, lambda: ready(f"http://{shown}:{bound}"), tell).run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Open a port; who connects waits until it is served. Raises InputError if it cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     own = "give an address of this machine as --host"
     try:

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from assay.statistics.moments import Moments
 
-_PRIOR = 5.0
+_PRIOR = 0.45
 
 
 def normal_quantile(level: float) -> float:
@@ -21,7 +21,7 @@ def t_quantile(df: float, level: float) -> float:
     return float(stdtrit(df, level))
 
 
-def unseen(groups: int, confidence: float) -> float:
+def unseen(groups: float, confidence: float) -> float:
     """The share of groups that may differ although none of these did (the rule of three, exactly)."""
     return float(1 - (1 - confidence) ** (1 / groups))
 
@@ -53,14 +53,16 @@ def skewed_bounds(of: Moments, confidence: float) -> tuple[float, float]:
     return min(low, of.mean - error * back(quantile)), max(high, of.mean - error * back(-quantile))
 
 
-def score_bounds(of: Moments, confidence: float) -> tuple[float, float]:
+def score_bounds(of: Moments, confidence: float, *, prior: float = _PRIOR) -> tuple[float, float]:
     """Wilson's interval for the mean of any values in [0, 1], clustered or not.
 
     The variance at a mean μ is taken as φμ(1 - μ), φ estimated: for binary values that is
     Wilson's interval, for clustered ones Wilson's at the effective number of cases (Korn and
-    Graubard 1998) with Student's quantile. It leans to the middle where the mean is near an
-    end, which a t-interval does not, and so covers skewed and zero-inflated scores. Where few
-    values differ from the rest, φ is drawn towards 1, its largest value without clusters.
+    Graubard 1998) with Student's quantile, at the degrees of freedom that φ alone is worth:
+    without clusters and with values of 0 and 1 it is 1, and nothing is estimated. It leans to
+    the middle where the mean is near an end, which a t-interval does not, and so covers skewed
+    and zero-inflated scores. Where few values differ from the rest, φ is drawn towards 1, its
+    largest value without clusters, as if ``prior`` more of them had the largest spread.
     """
     spread = of.mean * (1 - of.mean)
     if not math.isfinite(of.variance):
@@ -68,16 +70,16 @@ def score_bounds(of: Moments, confidence: float) -> tuple[float, float]:
     if spread <= 0 or of.variance <= 0:
         share = unseen(of.groups, confidence)
         return of.mean * (1 - share), of.mean + share * (1 - of.mean)
-    quantile = t_quantile(of.df, (1 + confidence) / 2)
-    return wilson(of.mean, quantile * quantile * _drawn(of) / spread)
+    quantile = t_quantile(of.score_df, (1 + confidence) / 2)
+    return wilson(of.mean, quantile * quantile * _drawn(of, prior) / spread)
 
 
-def _drawn(of: Moments) -> float:
-    weight = _PRIOR * of.groups / of.n * (1 - of.differing / of.groups) / max(1, of.differing)
+def _drawn(of: Moments, prior: float) -> float:
     at_most = of.mean * (1 - of.mean) / of.n
     if at_most <= of.variance:
         return of.variance
-    return (of.variance * (of.groups - 1) + weight * at_most) / (of.groups - 1 + weight)
+    seen, weight = max(1, of.differing), prior * (1 - of.differing / of.groups)
+    return (of.variance * seen + weight * at_most) / (seen + weight)
 
 
 def wilson(mean: float, spread: float) -> tuple[float, float]:

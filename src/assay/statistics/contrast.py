@@ -13,7 +13,14 @@ from assay.statistics.bounds import normal_quantile, score_bounds, skewed_bounds
 from assay.statistics.moments import Clusters, Codes, Floats, Moments, codes, floats, moments
 from assay.statistics.proportions import clopper_pearson
 
+EQUAL = 5
+"""Differences without a range that are all equal have no spread to go by: fewer groups of them show nothing."""
 _SPARSE = 0.5
+_ALIKE = 0.1
+"""The correlation in a document supposed for a kind of change that no case shows; binary events of one in ten
+have about this where what is behind them correlates by .3."""
+_PRIOR = 0.2
+"""Less than for a mean alone: of two parts that are joined, one too short is made up for by the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +41,16 @@ class Contrast:
     signs: tuple[int, int] | None = None
 
     @property
+    def bare(self) -> bool:
+        """Whether the differences are all equal, have no range, and are too few to be evidence."""
+        return self.span is None and self.of.variance == 0 and self.of.groups < EQUAL
+
+    @property
     def method(self) -> str:
         if self.signs is not None:
             return "sign test, exact"
+        if self.bare:
+            return f"all differences equal, fewer than {EQUAL}: no interval"
         if self.of.variance == 0:
             return "rule of three: all differences equal" if self.span else "all differences equal: no spread"
         name = "paired t, widened for skewness" if self.gains is None else "gains and losses by Wilson score, MOVER"
@@ -50,7 +64,7 @@ class Contrast:
             low, high = _mover(self.of, self.gains, self.losses, confidence)
             return max(-1.0, low) * self.span, min(1.0, high) * self.span
         if self.span is None:
-            return skewed_bounds(self.of, confidence)
+            return (-math.inf, math.inf) if self.bare else skewed_bounds(self.of, confidence)
         low, high = skewed_bounds(self.of, confidence)
         if self.of.variance == 0:
             share = unseen(self.of.groups, confidence)
@@ -127,8 +141,8 @@ def _mover(of: Moments, gains: Moments, losses: Moments, confidence: float) -> t
     """An interval for a difference from one for each part, with the parts' correlation."""
     if not math.isfinite(of.variance):
         return -1.0, 1.0
-    gain_low, gain_high = score_bounds(gains, confidence)
-    loss_low, loss_high = score_bounds(losses, confidence)
+    gain_low, gain_high = _part(gains, losses, confidence)
+    loss_low, loss_high = _part(losses, gains, confidence)
     product = math.sqrt(gains.variance * losses.variance)
     together = (gains.variance + losses.variance - of.variance) / (2 * product) if product > 0 else 0.0
     together = max(-1.0, min(1.0, together))
@@ -136,6 +150,18 @@ def _mover(of: Moments, gains: Moments, losses: Moments, confidence: float) -> t
     low = of.mean - math.sqrt(max(0.0, down * down + up * up - 2 * together * down * up))
     up, down = gain_high - gains.mean, losses.mean - loss_low
     return low, of.mean + math.sqrt(max(0.0, up * up + down * down - 2 * together * up * down))
+
+
+def _part(of: Moments, other: Moments, confidence: float) -> tuple[float, float]:
+    """The interval of the gains or of the losses alone.
+
+    Where only the other kind was seen, documents are taken to agree on it as little as rare
+    events do, not wholly: their number alone would count 30 cases for 15.
+    """
+    if of.variance > 0 or other.variance <= 0:
+        # Not fewer degrees of freedom than n - 1 would be too bold at one end: a gate asks one end.
+        return score_bounds(replace(of, score_df=min(of.score_df, of.n - 1.0)), confidence, prior=_PRIOR)
+    return 0.0, unseen(of.n / (1 + _ALIKE * (of.widest - 1)), confidence)
 
 
 def standard_error(of: Contrast, *, alpha: float, upper: bool) -> float:

@@ -16,13 +16,14 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.scores import Estimate, Unscored
-from assay.statistics.bounds import normal_quantile, score_bounds, skewed_bounds, t_bounds
+from assay.statistics.bounds import normal_quantile
 from assay.statistics.means import at_level
-from assay.statistics.moments import Clusters, Floats, Moments, codes, floats
+from assay.statistics.moments import Clusters, Floats, codes, floats, moments
 from assay.statistics.proportions import proportion
+from assay.statistics.rectified import Rectified, Unit, bounds
 
-_UNSEEN = 0.7
-_Unit = tuple[float, float]
+_WEIGHED_ERRORS = 0.3
+"""Half of what equal labels get: the judge's mean is over all cases, and unequal weights have a say already."""
 
 
 def ppi(
@@ -32,7 +33,7 @@ def ppi(
     *,
     clusters: Clusters | None = None,
     unlabelled_clusters: Clusters | None = None,
-    within: _Unit | None = (0.0, 1.0),
+    within: Unit | None = (0.0, 1.0),
     confidence: float = 0.95,
     unscored: int = 0,
 ) -> Estimate:
@@ -49,18 +50,15 @@ def ppi(
         raise InputError(f"{people.size} labels and {same.size} judged cases; give both for at least two cases")
     if (clusters is None) != (unlabelled_clusters is None):
         raise InputError("clusters are needed for the labelled and for the unlabelled cases, or for neither")
-    n, many = people.size, others.size
     weights = _tuned(people, same, others)
-    tuned = float(weights.mean())
-    rest = people - weights * same
-    value = tuned * float(others.mean()) + float(rest.mean())
-    differing = int((np.abs(people - same) > 1e-12).sum())
+    tuned, rest = float(weights.mean()), people - weights * same
     if clusters is None or unlabelled_clusters is None:
-        of = _independent(value, rest, tuned * others, tuned * _largest(within), differing)
+        labelled, judged_part, df = _independent(rest, tuned * others)
     else:
-        parts = [(rest - rest.mean()) / n, tuned * (others - others.mean()) / many]
-        of = _clustered(value, parts, [*clusters, *unlabelled_clusters], n, differing)
-    return _estimate(of, within, confidence, unscored, f"PPI++ (weight of the judge {tuned:.2f})")
+        labelled, judged_part, df = _clustered(rest, tuned * others, clusters, unlabelled_clusters)
+    value = tuned * float(others.mean()) + float(rest.mean())
+    of = Rectified(value, tuned, float(people.mean()), float(rest.mean()), people.size, labelled, judged_part, df)
+    return _estimate(of, people.size, within, confidence, unscored, "PPI++")
 
 
 def ppi_weighted(
@@ -68,7 +66,7 @@ def ppi_weighted(
     judged: Sequence[float] | Floats,
     probabilities: Sequence[float] | Floats,
     *,
-    within: _Unit | None = (0.0, 1.0),
+    within: Unit | None = (0.0, 1.0),
     confidence: float = 0.95,
     unscored: int = 0,
 ) -> Estimate:
@@ -96,12 +94,11 @@ def ppi_weighted(
     offset = float(shares @ (people - tuned * same))
     contributions = tuned * verdicts + offset
     contributions[at] += weights * (people - tuned * same - offset)
-    total = verdicts.size
     size = float(weights.sum()) ** 2 / float((weights**2).sum())
-    variance = float(contributions.var()) / total * at.size / (at.size - 2)
-    differing = int((np.abs(people - same) > 1e-12).sum())
-    of = Moments(at.size, at.size, float(contributions.mean()), variance, max(1.0, size - 2), 0.0, differing)
-    return _estimate(of, within, confidence, unscored, f"PPI++, inverse probability (weight of the judge {tuned:.2f})")
+    variance = float(contributions.var()) / verdicts.size * at.size / (at.size - 2)
+    value, rated = float(contributions.mean()), float(shares @ people)
+    of = Rectified(value, tuned, rated, offset, size, variance, 0.0, max(1.0, size - 2), _WEIGHED_ERRORS)
+    return _estimate(of, at.size, within, confidence, unscored, "PPI++, inverse probability")
 
 
 def rogan_gladen(
@@ -153,55 +150,33 @@ def _tuned(people: Floats, same: Floats, others: Floats) -> Floats:
     return np.asarray(np.clip(without / ((1 + n / others.size) * spread), 0.0, 1.0), dtype=np.float64)
 
 
-def _largest(within: _Unit | None) -> float:
-    """How far judge and people can differ on one case of one release."""
-    return min(within[1] - within[0], max(abs(within[0]), abs(within[1]))) if within else 0.0
+def _independent(rest: Floats, others: Floats) -> tuple[float, float, float]:
+    """The variance of a mean over the labelled, that over the others, and the first's degrees of freedom.
 
-
-def _independent(value: float, rest: Floats, others: Floats, largest: float, differing: int) -> Moments:
-    """The variance of a mean over the labelled and one over the others.
-
-    Where judge and people seldom differ, the labels may by chance hold no difference, and show
-    no spread: part of one difference of the ``largest`` size is added, as if unseen. λ was
-    fitted to the same labels and takes a degree of freedom.
+    λ was fitted to the same labels and takes one.
     """
-    n, many = rest.size, others.size
-    deviations = rest - rest.mean()
-    squares = float(deviations @ deviations) + _UNSEEN * largest * largest
-    first, second = squares / max(1, n - 2) / n, float(others.var()) / many
-    if first <= 0:
-        return Moments(n, n, value, second, n - 1.0, 0.0, differing)
-    df = (first + second) ** 2 / (first**2 / max(1, n - 2) + second**2 / many)
-    skew = float((deviations**3).sum()) / squares**1.5 * (first / (first + second)) ** 1.5
-    return Moments(n, n, value, first + second, df, skew, differing)
+    n, deviations = rest.size, rest - rest.mean()
+    free = max(1, n - 2)
+    return float(deviations @ deviations) / free / n, float(others.var()) / others.size, float(free)
 
 
-def _clustered(value: float, parts: Sequence[Floats], clusters: Clusters, n: int, differing: int) -> Moments:
-    """The variance of a sum of contributions that are independent between clusters only."""
-    whole = np.concatenate(parts)
-    groups = codes(clusters, whole.size)
-    sums = whole if groups is None else np.bincount(groups, whole)
-    labelled = n if groups is None else int(np.unique(groups[:n]).size)
-    if labelled < 2:
-        return Moments(n, 1, value, math.inf, 0.0, 0.0, differing)
-    variance = float(sums @ sums) * labelled / (labelled - 1)
-    # The labelled clusters carry nearly all of the error: their number is the evidence for it.
-    heavy = sums * sums
-    df = max(1.0, min(labelled - 1.0, float(heavy.sum()) ** 2 / float((heavy * heavy).sum()) if heavy.any() else 1.0))
-    return Moments(n, labelled, value, variance, df, 0.0, min(differing, labelled))
+def _clustered(rest: Floats, others: Floats, groups: Clusters, unlabelled: Clusters) -> tuple[float, float, float]:
+    """The same where cases are independent between clusters only; a cluster may reach over both parts."""
+    of = moments(rest, codes(groups, rest.size))
+    if of.groups < 2:
+        return math.inf, 0.0, 0.0
+    arrays = isinstance(groups, np.ndarray) and isinstance(unlabelled, np.ndarray)
+    all_groups = np.concatenate([groups, unlabelled]) if arrays else [*groups, *unlabelled]
+    both = codes(all_groups, rest.size + others.size)
+    parts = np.concatenate([(rest - rest.mean()) / rest.size, (others - others.mean()) / others.size])
+    alone = np.concatenate([parts[: rest.size], np.zeros(others.size)])
+    whole, first = ((sums if both is None else np.bincount(both, sums)) for sums in (parts, alone))
+    judged = max(0.0, float(whole @ whole) - float(first @ first))
+    return of.variance, judged, of.df
 
 
-def _estimate(of: Moments, within: _Unit | None, confidence: float, unscored: int, method: str) -> Estimate:
-    method = at_level(method, confidence)
-    if within is None:
-        low, high = t_bounds(of, confidence)
-        return Estimate(of.mean, low, high, of.n, unscored, method)
-    start, width = within[0], within[1] - within[0]
-    mean = min(1.0, max(0.0, (of.mean - start) / width))
-    unit = Moments(of.n, of.groups, mean, of.variance / width**2, of.df, 0.0, of.differing)
-    low, high = (start + end * width for end in score_bounds(unit, confidence))
-    if of.skew * (mean - 0.5) > 0:
-        # Wilson's form leans to the middle; rare disagreements may pull the other way.
-        further = skewed_bounds(of, confidence)
-        low, high = (low, max(high, further[1])) if mean > 0.5 else (min(low, further[0]), high)
-    return Estimate(start + mean * width, max(start, low), min(within[1], high), of.n, unscored, method)
+def _estimate(of: Rectified, n: int, within: Unit | None, confidence: float, unscored: int, method: str) -> Estimate:
+    low, high = bounds(of, within, confidence)
+    value = min(within[1], max(within[0], of.value)) if within else of.value
+    named = at_level(f"{method} (weight of the judge {of.tuned:.2f})", confidence)
+    return Estimate(value, low, high, n, unscored, named)

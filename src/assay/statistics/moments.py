@@ -15,6 +15,7 @@ from assay.errors import InputError
 Floats: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.intp]
 Clusters: TypeAlias = Sequence[Hashable] | NDArray[Any]
+_USUAL = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,10 @@ class Moments:
 
     ``n`` values in ``groups`` independent groups (n of them where nothing is clustered),
     ``variance`` the squared standard error of the mean, ``df`` its degrees of freedom,
-    ``skew`` the skewness of the standardised mean, and ``differing`` the number of groups
-    that hold a value other than the commonest.
+    ``skew`` the skewness of the standardised mean, ``differing`` the number of groups that
+    hold a value other than the commonest, ``widest`` Σm²/n over groups of m values (1 where
+    nothing is clustered), and ``score_df`` the degrees of freedom of a score interval for
+    values in [0, 1], which knows part of their spread from their mean.
     """
 
     n: int
@@ -34,6 +37,8 @@ class Moments:
     df: float
     skew: float
     differing: int
+    widest: float
+    score_df: float
 
 
 def floats(values: Sequence[float] | Floats, name: str = "values") -> Floats:
@@ -73,19 +78,44 @@ def moments(values: Floats, groups: Codes | None = None) -> Moments:
     # Equal values have residuals of rounding: without this they would seem to have a spread.
     residuals[np.abs(residuals) <= 1e-12 * max(1e-100, float(np.abs(values).max()))] = 0.0
     moved = np.abs(values - np.median(values)) > 1e-12
+    spread = _of_spread(values, mean)
     if groups is None:
         squares = float(residuals @ residuals)
         variance = squares / (n * (n - 1)) if n > 1 else math.inf
-        return Moments(n, n, mean, variance, n - 1.0, _skewness(residuals), int(moved.sum()))
+        score_df = 1 / max(spread, 1e-9)
+        return Moments(n, n, mean, variance, n - 1.0, _skewness(residuals), int(moved.sum()), 1.0, score_df)
     sizes = np.bincount(groups).astype(np.float64)
     differing = int((np.bincount(groups, moved) > 0).sum())
     if sizes.size == 1:
-        return Moments(n, 1, mean, math.inf, 0.0, 0.0, differing)
+        return Moments(n, 1, mean, math.inf, 0.0, 0.0, differing, float(n), 0.0)
     sums: Floats = np.asarray(np.bincount(groups, residuals), dtype=np.float64)
     weights = 1 / (1 - sizes / n)
     variance = float((sums * sums * weights).sum()) / (n * n)
     df = _satterthwaite(sizes, weights, _correlation(residuals, groups, sizes))
-    return Moments(n, int(sizes.size), mean, variance, df, _skewness(sums), differing)
+    widest = float(sizes @ sizes) / n
+    # What clusters cost beyond independent values they cost the score interval too.
+    score_df = 1 / max(spread + 1 / df - 1 / (n - 1), 1e-9)
+    return Moments(n, int(sizes.size), mean, variance, df, _skewness(sums), differing, widest, score_df)
+
+
+def _of_spread(values: Floats, mean: float) -> float:
+    """1/df of what the variance of values in [0, 1] adds to their mean's error, that mean being known.
+
+    The variance is μ(1 - μ) - E[x(1 - x)]: for values of 0 and 1 it is known with the mean, for
+    values of a narrow normal law this is 1/n. Few values tell it badly: as many as ``_USUAL``
+    are supposed to have told 1/(n - 1), Student's.
+    """
+    usual, n = 1 / max(1, values.size - 1), values.size
+    if values.min() < 0 or values.max() > 1:
+        return usual
+    curved, variance = values * (1 - values), float(values.var())
+    if not curved.any():
+        return 0.0
+    if variance < 1e-12:
+        return usual
+    rest = curved - float(curved.mean()) * (1 - 2 * mean) / (mean * (1 - mean)) * values
+    found = min(1.0, float(rest.var()) / (2 * variance * variance * n))
+    return (n * found + _USUAL * usual) / (n + _USUAL)
 
 
 def _skewness(sums: Floats) -> float:

@@ -31,7 +31,7 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.scores import Estimate
-from assay.statistics.contrast import Contrast, contrast
+from assay.statistics.contrast import EQUAL, Contrast, contrast
 from assay.statistics.moments import Clusters, Floats, floats
 from assay.statistics.multiplicity import holm
 from assay.statistics.paired import estimate, needed, paired_differences
@@ -129,12 +129,17 @@ def assess(
 ) -> Assessed:
     """Ask one guard's question of two systems' values, given in the same order of cases.
 
-    Raises InputError for lengths that differ, a margin below 0, a ratio of at most 0, or a
-    negative value under a ratio.
+    Raises InputError for lengths that differ, a margin below 0 or as large as any difference
+    can be, a ratio of at most 0, or a negative value under a ratio.
     """
     if isinstance(guard, Margin):
         if guard.margin < 0:
             raise InputError(f"a margin of {guard.margin:g} is below 0; give the size that may be lost")
+        if guard.span is not None and guard.margin >= guard.span:
+            raise InputError(
+                f"a margin of {guard.margin:g} lets everything pass: no difference is larger than {guard.span:g}; "
+                "give the size that may be lost"
+            )
         differences = paired_differences(candidate, baseline)
         of = contrast(differences if guard.higher_is_better else -differences, clusters=clusters, span=guard.span)
         shown = of if guard.higher_is_better else contrast(differences, clusters=clusters, span=guard.span)
@@ -168,7 +173,7 @@ def _assessed(guard: Guard, effect: Estimate, of: Contrast, null: float) -> Asse
     if isinstance(guard, Margin) or np.any(of.differences):
         return Assessed(guard, effect, of.above(null), of.below(null), of, null)
     # No cost on either side in any case: nothing was spent, so nothing more was.
-    free = isinstance(guard, MeanRatio) and effect.value == 1
+    free = isinstance(guard, MeanRatio) and effect.value == 1 and of.of.groups >= EQUAL
     return Assessed(guard, effect, 0.0 if free else 1.0, 1.0, of, null)
 
 

@@ -13,14 +13,14 @@ from scipy.special import bdtr, ndtr, stdtr
 from assay.errors import InputError
 from assay.scores import Estimate
 from assay.statistics.bounds import normal_quantile
-from assay.statistics.contrast import Contrast, contrast, standard_error
+from assay.statistics.contrast import EQUAL, Contrast, contrast, standard_error
 from assay.statistics.means import at_level
 from assay.statistics.moments import Clusters, Floats, floats
 
 _FEW = 30
 _FLIPS = 9_999
 _EXACT = 12
-_MOST = 10**9
+_MOST = 10**6
 _SCEPTICAL = 0.8
 
 
@@ -124,8 +124,13 @@ def needed(of: Contrast, *, null: float = 0.0, alpha: float = 0.05, power: float
     normal around ``null``, its spread twice the standard error, about what these cases could
     just have shown. Observed means overstate, and the prior takes a fifth off. The least number
     that brings the chance to ``power`` is taken. Where the observed mean lies at ``null`` that
-    is about 50 times as many; None only if the spread is unknown (one case or one cluster).
+    is about 50 times as many.
+
+    Differences that are all equal tell no spread: then it is how many settle it if they go on
+    being equal. None if the spread is unknown (one case or one cluster), or a million would not do.
     """
+    if of.of.variance == 0 and of.signs is None:
+        return _if_equal(of, null, alpha)
     n = of.differences.size
     distance = float(of.differences.mean()) - null
     error = standard_error(of, alpha=alpha, upper=distance < 0)
@@ -152,6 +157,19 @@ def needed(of: Contrast, *, null: float = 0.0, alpha: float = 0.05, power: float
         middle = (low + high) // 2
         low, high = (low, middle) if settled(middle) else (middle, high)
     return high
+
+
+def _if_equal(of: Contrast, null: float, alpha: float) -> int | None:
+    """By the rule of three, with as many cases in a group as there are now."""
+    mean, groups = float(of.differences.mean()), of.of.groups
+    if of.bare:
+        return EQUAL - groups
+    if of.span is None or mean == null:
+        return None
+    share = abs(mean - null) / (of.span + (mean if mean > null else -mean))
+    total = math.log(2 * alpha) / math.log1p(-share) if share < 1 else 1.0
+    more = math.ceil((math.floor(total) + 1 - groups) * of.differences.size / groups)
+    return max(1, more) if more <= _MOST else None
 
 
 def _flipped(sums: Floats) -> float:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from assay import traces
@@ -119,13 +120,13 @@ class ScriptedRelease:
             shadow = {traces.SHADOW: True} if question.shadow else {}
             own = {**(attributes or {}), traces.RELEASE: self.digest, traces.QUESTION: question.text, **shadow}
             with recorder.trace("answer", own, traceparent=traceparent) as span:
-                await anyio.sleep(0)  # as every real answer does: others get their turn
+                await anyio.lowlevel.checkpoint()  # as every real answer does: others get their turn
                 said = self.does(question)
                 if isinstance(said, AssayError):
                     span.fail(said)
                     yield Failed(said, span.trace, span.id)
                     return
-                changes = {"text": said} if isinstance(said, str) else dict(said)
+                changes: dict[str, Any] = {"text": said} if isinstance(said, str) else dict(said)
                 late = changes.pop("then", None)
                 yield Sentence(0, changes.get("text", "It is so."), (), supported=True, trace=span.trace, span=span.id)
                 if self.gate is not None:
@@ -233,8 +234,8 @@ def nothing() -> Decision:
 
 async def _eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
     with anyio.fail_after(seconds):
-        while not condition():
-            await anyio.sleep(0.01)  # a thread or another task does it
+        while not condition():  # noqa: ASYNC110 - a thread or another task does it
+            await anyio.sleep(0.01)
 
 
 @pytest.fixture

@@ -29,9 +29,7 @@ class Deciding:
 
 def conduct(world: Any, deciding: Deciding, told: list[str], why: str | None = None) -> RolloutConduct:
     log = TrafficLog(world.events, "production")
-    return RolloutConduct(
-        log, world.events, lambda *_: deciding, told.append, lambda _: why, clock=lambda: 1234.5
-    )
+    return RolloutConduct(log, world.events, lambda *_: deciding, told.append, lambda _: why, clock=lambda: 1234.5)
 
 
 async def test_what_is_decided_is_appended_and_told(world: Any, digests: Any) -> None:

@@ -385,3 +385,19 @@ async def test_requests_in_one_trace_of_their_callers_are_told_apart(world: Any)
     keys = [each.trace for each in world.observations()]
     assert len(set(keys)) == 2
     assert all(key.startswith("c" * 32) for key in keys)
+
+
+async def test_a_candidate_that_ends_without_an_end_is_answered_for(world: Any, digests: Any) -> None:
+    new = world.releases[digests["b"]]
+
+    async def nothing(*_: Any, **__: Any) -> Any:
+        for event in list[Any]():
+            yield event
+
+    new.answer = nothing
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stages=(0.999,))
+        assert (await process.answered(identity="u")).release == digests["a"]
+    (seen,) = world.observations()
+    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0})

@@ -62,7 +62,7 @@ async def test_the_first_rating_of_a_caller_counts_and_later_ones_are_kept(
     kept = list(listed(world.events))
     assert [(each.score, each.first) for each in kept] == [(1.0, True), (0.0, False), (0.0, True), (1.0, False)]
     assert len({each.caller for each in kept}) == 2
-    assert all("u" != each.caller for each in kept)
+    assert all(each.caller != "u" for each in kept)
 
 
 async def test_a_correction_alone_says_that_it_was_not_right(world: Any, eventually: Callable[..., Any]) -> None:
@@ -115,6 +115,8 @@ async def test_two_answers_of_one_trace_are_told_apart(world: Any, eventually: C
             assert (rated.span, first) == (answer.span, True)
         await eventually(lambda: len(thumbs(world)) == 2)
     assert len({each.unit for each in thumbs(world)}) == 2
+    assert {each.trace for each in thumbs(world)} == {each.trace for each in world.observations()}
+    assert len({each.trace for each in thumbs(world)}) == 2
 
 
 @pytest.mark.parametrize("id", ["", "x", "chatcmpl-12", "chatcmpl-" + "0" * 32, "f" * 32, "chatcmpl-" + "é" * 32])

@@ -79,7 +79,7 @@ def test_a_pin_is_an_arm_that_does_not_count(make_plan: Callable[..., Plan]) -> 
     assert (found.release, found.arm, found.counts) == (LIVE, "live", False)
 
 
-def test_an_experiments_arms(make_plan: Callable[..., Plan]) -> None:  # noqa: ARG001
+def test_an_experiments_arms(make_plan: Callable[..., Plan]) -> None:
     arms = (("A", LIVE), ("B", NEW), ("C", "c" * 64))
     design = Design(arms, ERRORS, (), "thompson", (0.2, 0.3, 0.5), 0.1, 0.05, "user", 0.5, 60.0)
     now = Traffic("production", 1, LIVE, None, Experiment("x1", design, 0.0, (0.1, 0.2, 0.7), epoch=2))
@@ -98,7 +98,7 @@ def test_an_experiments_arms(make_plan: Callable[..., Plan]) -> None:  # noqa: A
     counts=st.booleans(),
     propensity=st.floats(0.01, 1.0),
 )
-def test_a_trace_tells_the_way_back(arm: str, stage: int, counts: bool, propensity: float) -> None:  # noqa: FBT001
+def test_a_trace_tells_the_way_back(arm: str, stage: int, counts: bool, propensity: float) -> None:
     gone = Way(NEW, "r1", arm, stage, "unit", counts, propensity)
     assert Way.of({**gone.attributes(), traces.RELEASE: NEW}) == gone
 

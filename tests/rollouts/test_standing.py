@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assay.digest import Digest
 from assay.errors import InputError
 from assay.releases import code
 from assay.releases.environments import point
@@ -67,7 +68,7 @@ def other_code(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From here on the installed code is another."""
 
     def change() -> None:
-        monkeypatch.setattr("assay.releases.release.installed", lambda: code.CodeVersion("9.9.9", "f" * 64))
+        monkeypatch.setattr("assay.releases.release.installed", lambda: code.CodeVersion("9.9.9", Digest("f" * 64)))
 
     return change
 
@@ -127,9 +128,7 @@ def test_other_code_under_the_live_release_is_another_release_and_is_said(
     assert standing.notices == ()  # the file describes that one
 
 
-def test_under_a_rollout_other_code_ends_it_first(
-    place: Place, make_plan: Any, other_code: Callable[[], None]
-) -> None:
+def test_under_a_rollout_other_code_ends_it_first(place: Place, make_plan: Any, other_code: Callable[[], None]) -> None:
     live = place.start().traffic.live
     candidate = place.kept(place.change(3))
     place.log.append(place.log.traffic(), Started("r1", candidate, live, make_plan(), 0.05, "2026-Q4", "", "me"))
@@ -182,8 +181,11 @@ def test_who_is_overtaken_at_the_start_takes_what_is_there(place: Place) -> None
 def test_what_is_recorded_is_for_the_present_file_to_say(place: Place) -> None:
     place.start()
     text = place.file.read_text()
-    place.file.write_text(text.replace("[tracing]\n", "[tracing]\ncontent = false\n") if "[tracing]" in text else
-                          text + "\n[tracing]\ncontent = false\n")
+    place.file.write_text(
+        text.replace("[tracing]\n", "[tracing]\ncontent = false\n")
+        if "[tracing]" in text
+        else text + "\n[tracing]\ncontent = false\n"
+    )
     standing = place.start()
     assert standing.live.manifest.tracing.content is True
     served = here(standing.live, place.project)

@@ -70,7 +70,9 @@ def _try(operation: Any, mode: GenerationMode, tried: Counter[tuple[str, int]]) 
         suppress_health_check=list(HealthCheck),
     )
     def check(case: Any) -> None:
-        reply = case.call_and_validate(excluded_checks=CHECKS.get_by_names(UNSAYABLE))
+        reply = case.call()
+        if reply.status_code != 413:  # a text that is too long may make a body that is: refused before it is read
+            case.validate_response(reply, excluded_checks=CHECKS.get_by_names(UNSAYABLE))
         tried[f"{operation.method.upper()} {operation.path}", reply.status_code] += 1
 
     check()

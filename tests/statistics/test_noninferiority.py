@@ -201,7 +201,8 @@ def test_false_passes_and_fails_of_binary_scores(n: int, clustered: bool) -> Non
             failed[at] += high < up - down
     for wrong in (passed / runs, failed / runs):
         assert wrong.mean() <= ALPHA + math.sqrt(ALPHA * (1 - ALPHA) / runs)
-        assert wrong.max() <= _at_most(runs)
+        # Four standard errors: it is the worst of 9 cells, in 6 tests, on either side.
+        assert wrong.max() <= ALPHA + 4 * math.sqrt(ALPHA * (1 - ALPHA) / runs)
 
 
 def test_power_where_there_is_something_to_find() -> None:

@@ -94,8 +94,8 @@ def environment_deploy(
     with opened(project, environment) as opened_environment:
         log = opened_environment.log
         before = log.traffic().live
-        if (notice := check_opens(candidate.project)) is not None:
-            note(notice)
+        if (other_index := check_opens(candidate.project)) is not None:
+            note(other_index)
         keep(candidate.project)
         deploy(log, candidate.release, why=why, by=user())
         told = _told(opened_environment)

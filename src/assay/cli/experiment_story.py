@@ -52,7 +52,8 @@ class Teller:
             yield from self._seen(again)
         yield Text()
         yield folded(_verdict(again), self.width, style="bold")
-        yield from next_lines(episode, self.live, self.width)
+        if again.same:
+            yield from next_lines(episode, self.live, self.width)
 
     def _told(self, entry: Entry, again: Recomputed) -> Iterator[RenderableType]:
         match entry.event:

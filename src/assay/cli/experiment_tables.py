@@ -26,8 +26,9 @@ LEGEND = (
     "worse, better: how far the evidence has come to what ends the experiment (log scale)"
 )
 WEIGHTED = (
-    "mean, difference: weighted by one over the shares under which each user was assigned, so that they stay right "
-    "while shares follow what is seen; plain: the average of those who had the arm, which is biased then"
+    "mean and difference at any time are weighted by one over the share under which each user was assigned, and so "
+    "stay right while shares follow what is seen; the plain mean of those who had the arm is biased then; is best: the "
+    "chance that the arm is, as far as is believed, which moves the shares and decides nothing"
 )
 POLICIES = {
     "fixed": "fixed shares",
@@ -74,36 +75,36 @@ def episode_lines(found: Sequence[Episode]) -> Iterator[Text]:
 
 
 def arm_table(evidence: Evidence, shares: Sequence[float]) -> Table:
-    """Each arm on a line: its share, who counted, what was seen, and how it differs from the first."""
+    """Each arm on a line: its share, who counted, and what was seen of the deciding metric."""
     design = evidence.design
     adaptive = design.policy == "thompson"
-    table = _table("arm", "release", "share", f"{design.sticky}s", "counted", f"{design.metric.name}, plain")
-    for name in (*(("mean, any time", "chance best") if adaptive else ()), "difference to A, any time"):
+    table = _table("arm", "share", f"{design.sticky}s", "counted", "plain mean" if adaptive else "mean")
+    for name in ("mean, any time", "is best") if adaptive else ():
         table.add_column(name, no_wrap=True)
     chances = evidence.chances() if adaptive else {}
-    for (arm, release), share in zip(design.arms, shares, strict=True):
+    for arm, share in zip(evidence.arms, shares, strict=True):
         tally = evidence.tallies[arm]
-        cells = [arm, release[:12], percent(share), f"{evidence.ratio.counts.get(arm, 0):,}", f"{tally.n:,}"]
+        cells = [arm, percent(share), f"{evidence.ratio.counts.get(arm, 0):,}", f"{tally.n:,}"]
         cells.append(measured(design.metric, tally.mean))
         if adaptive:
             cells += [_bounded(design.metric, evidence.mean(arm)), percent(chances[arm])]
-        cells.append(_difference(evidence, arm, adaptive=adaptive))
         table.add_row(*(Text(cell) for cell in cells))
     return table
 
 
 def finding_table(findings: Sequence[Finding], evidence: Evidence) -> Table:
     """Each pair of arms on the deciding metric, and each arm on each guard."""
-    table = _table("compared", "against", "arm")
+    table = _table("", "")
     for name in ("difference, any time", "worse", "better"):
         table.add_column(name, no_wrap=True)
     guards = {guard.name: guard for guard in evidence.design.guards}
     for each in findings:
-        guard = guards.get(each.guard.partition(":")[0])
-        of, ends = guard or evidence.design.metric, evidence.bar if guard is None else evidence.harm_bar
-        better = bar(each.safe, ends) if guard is None else "-"
-        cells = (each.guard, measured(of, each.live), measured(of, each.candidate), interval(of, each))
-        table.add_row(*(Text(cell) for cell in (*cells, bar(each.harm, ends), better)))
+        name, _, pair = each.guard.partition(": ")
+        guard = guards.get(name)
+        bar_at = evidence.bar if guard is None else evidence.harm_bar
+        difference = interval(guard, each) if guard is not None else _difference(evidence, each, *pair.split(" vs "))
+        better = bar(each.safe, bar_at) if guard is None else "-"
+        table.add_row(*(Text(cell) for cell in (name, pair, difference, bar(each.harm, bar_at), better)))
     return table
 
 
@@ -153,14 +154,12 @@ def ranked_lines(found: Ranked, releases: Sequence[str], width: int) -> Iterator
     yield folded(told, width, indent=2, after=4)
 
 
-def _difference(evidence: Evidence, arm: str, *, adaptive: bool) -> str:
-    first, metric = evidence.arms[0], evidence.design.metric
-    if arm == first:
-        return "the reference"
-    if adaptive:
-        return _bounded(metric, evidence.difference(arm, first), signed=True)
-    name = f"{metric.name}: {arm} vs {first}"
-    return next((interval(metric, each) for each in evidence.findings() if each.guard == name), "-")
+def _difference(evidence: Evidence, finding: Finding, arm: str, other: str) -> str:
+    """Of a pair on the deciding metric: weighted where shares follow what is seen."""
+    metric = evidence.design.metric
+    if evidence.design.policy != "thompson":
+        return interval(metric, finding)
+    return _bounded(metric, evidence.difference(arm, other), signed=True)
 
 
 def _bounded(guard: Guard, found: Estimate | None, *, signed: bool = False) -> str:
@@ -175,7 +174,7 @@ def _bounded(guard: Guard, found: Estimate | None, *, signed: bool = False) -> s
 def _spelt(guard: Guard, value: float, *, signed: bool) -> str:
     sign = "+" if signed else ""
     if guard.kind != "mean":
-        return f"{100 * value:{sign}.1f}" if signed else f"{100 * value:.1f}%"
+        return f"{100 * value:{sign}.1f}"
     return f"{value:{sign}.4f} $" if guard.metric == "cost" else f"{value:{sign}.0f} ms"
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assay.cli.options import AsJson, Environment, File
 from assay.cli.output import emit, err, note, out
+from assay.cli.rollout_steering import say
 from assay.errors import AssayError, InputError
 
 if TYPE_CHECKING:
     from assay.releases.project import Project
-    from assay.rollouts.events import Arm
     from assay.rollouts.overview import Opened
     from assay.rollouts.starting import Candidate, GateResult, Intent
     from assay.rollouts.state import Rollout
@@ -27,17 +27,19 @@ Release = Annotated[
     ),
 ]
 Why = Annotated[str, typer.Option("--why", "-m", metavar="WHY", help="The reason, for those who ask later.")]
-User = Annotated[str, typer.Argument(metavar="USER", help="The user as requests name them.")]
 
 
 def register(cli: typer.Typer) -> None:
     """Add the commands of this file."""
     from assay.cli import rollout_looking as looking
+    from assay.cli import rollout_steering as steering
 
     group = typer.Typer(no_args_is_help=True, help="A release on its way to users, decided by evidence.")
-    for command in (preflight, start, looking.status, looking.watch, looking.why, abort, pause, resume, pin, exclude):
-        group.command()(command)
+    for looked in (preflight, start, looking.status, looking.watch, looking.why):
+        group.command()(looked)
     group.command("list")(looking.rollout_list)
+    for steered in (steering.abort, steering.pause, resume, steering.pin, steering.exclude):
+        group.command()(steered)
     cli.add_typer(group, name="rollout")
 
 
@@ -122,33 +124,6 @@ def start(
         _end(found, rollout, result, as_json=as_json)
 
 
-def abort(why: Why = "", environment: Environment = PRODUCTION, file: File = None, as_json: AsJson = False) -> None:
-    """End the rollout: from the next request on, in every process, all traffic is the live release's."""
-    from assay.cli.user import user
-    from assay.releases.project import Project
-    from assay.rollouts.overview import opened
-    from assay.rollouts.steering import abort
-
-    with opened(Project.load(file), environment) as found:
-        ended = abort(found.log, why=why, by=user())
-    live = f"release {ended.baseline[:12]} answers everybody from the next request on"
-    _say(as_json, {"rollout": ended.id, "aborted": True}, f"rollout {ended.id} is aborted: {live}")
-
-
-def pause(why: Why = "", environment: Environment = PRODUCTION, file: File = None, as_json: AsJson = False) -> None:
-    """Hold the candidate's share where it is; harm still ends the rollout, and its time runs on."""
-    from assay.cli.user import user
-    from assay.releases.project import Project
-    from assay.rollouts.overview import opened
-    from assay.rollouts.steering import pause
-
-    with opened(Project.load(file), environment) as found:
-        held = pause(found.log, why=why, by=user())
-    _say(
-        as_json, {"rollout": held.id, "paused": True}, f"rollout {held.id} is paused; `assay rollout resume` ends that"
-    )
-
-
 def resume(
     environment: Environment = PRODUCTION,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -172,44 +147,7 @@ def resume(
             _end(found, rollout, _gate(found, candidate, rollout, quiet=quiet or as_json), as_json=as_json)
             return
         resumed = resume(found.log, by=user())
-    _say(as_json, {"rollout": resumed.id, "paused": False}, f"rollout {resumed.id} goes on")
-
-
-def pin(
-    who: User,
-    to: Annotated[str, typer.Option("--to", metavar="candidate|live|none", help="What answers them from now on.")],
-    environment: Environment = PRODUCTION,
-    file: File = None,
-    as_json: AsJson = False,
-) -> None:
-    """Let one release answer a user for as long as the rollout lasts; who is pinned counts for nothing."""
-    if to not in ("candidate", "live", "none"):
-        raise InputError(f"--to {to!r}: write candidate, live or none")
-    arm: Arm | None = "candidate" if to == "candidate" else "live" if to == "live" else None
-    _pin(who, arm, environment, file=file, as_json=as_json)
-
-
-def exclude(who: User, environment: Environment = PRODUCTION, file: File = None, as_json: AsJson = False) -> None:
-    """Keep a user out of the rollout: the live release answers them."""
-    _pin(who, "live", environment, file=file, as_json=as_json)
-
-
-def _pin(who: str, arm: Arm | None, environment: str, *, file: Any, as_json: bool) -> None:
-    from assay.cli.user import user
-    from assay.releases.project import Project
-    from assay.rollouts.assignment import unit_of
-    from assay.rollouts.overview import opened
-    from assay.rollouts.steering import pin
-
-    with opened(Project.load(file), environment) as found:
-        rollout = pin(found.log, [who], arm, by=user())
-    kind = "session" if rollout.plan.sticky == "session" else "user"
-    told = f"pinned to {arm}" if arm is not None else "assigned by chance again"
-    _say(
-        as_json,
-        {"rollout": rollout.id, "unit": unit_of(rollout.id, who), "arm": arm},
-        f"{kind} {who} is {told} in rollout {rollout.id}",
-    )
+    say(f"rollout {resumed.id} goes on", {"rollout": resumed.id, "paused": False}, as_json=as_json)
 
 
 def _rates(options: list[str]) -> dict[str, float]:
@@ -341,13 +279,6 @@ def _end(found: Opened, rollout: Rollout, result: GateResult, *, as_json: bool) 
     elif code:
         out.print(f"no user has seen the candidate; release {rollout.baseline[:12]} stays live", markup=False)
     raise typer.Exit(code)
-
-
-def _say(as_json: bool, value: dict[str, Any], text: str) -> None:
-    if as_json:
-        emit(value)
-    else:
-        out.print(text, markup=False)
 
 
 def _day(at: float) -> str:

@@ -100,7 +100,8 @@ def _unsettled(guard: Guard, why: str) -> Decided:
 def _at_once(asked: Asked, *, same: bool) -> Decided | None:
     """What needs no test: nothing to compare, too much lost, or the very same answers."""
     guard, missing = asked.guard, asked.lost
-    if missing and asked.metric.kind != "share" and missing.more_than(LOST_WITHOUT_RANGE):
+    too_many = missing and (missing.more_than(LOST) or missing.more_chosen_than(LOST_WITHOUT_RANGE))
+    if too_many and asked.metric.kind != "share":
         return _unsettled(guard, f"{missing}; {_MEND}")
     if not asked.pairs:
         return _unsettled(guard, f"{missing}; {_MEND}" if missing else "no case has a score on both sides")

@@ -15,6 +15,8 @@ from assay.scores import Scored, Unscored
 
 Both: TypeAlias = tuple[tuple[Result, ...], tuple[Result, ...]]
 """A case's results: the subject's, the baseline's."""
+APART = "not timed side by side with the baseline's answer"
+"""How the reason of a time starts that was measured, and says nothing of the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Pair:
 class Lost:
     """Scores that the subject lacks and the baseline has.
 
-    ``cases`` of ``of`` cases, one with repeats counted by their share; ``reason`` is the commonest.
+    ``cases`` of ``of`` cases, one with repeats counted by their share; ``reason`` is the commonest. ``apart`` of
+    them have a time that was not taken side by side: when is no matter of how long, so they are like the rest.
     ``worst`` are the pairs of all these cases with the worst value there is in each lost place, for a metric
     with a range; without one they are those that have a score.
     """
@@ -40,9 +43,14 @@ class Lost:
     of: int
     reason: str
     worst: tuple[Pair, ...]
+    apart: float = 0.0
 
     def more_than(self, share: float) -> bool:
         return self.cases > share * self.of + 1e-9
+
+    def more_chosen_than(self, share: float) -> bool:
+        """The same, without those that are like the rest."""
+        return self.cases - self.apart > share * self.of + 1e-9
 
     def __str__(self) -> str:
         return (
@@ -81,13 +89,15 @@ def paired(metric: Metric, cases: Sequence[Both]) -> list[Pair]:
 
 def lost(metric: Metric, cases: Sequence[Both]) -> Lost | None:
     """What the subject lost, None if nothing."""
-    worst, missing, reasons = [], 0.0, Counter[str]()
+    worst, missing, apart, reasons = [], 0.0, 0.0, Counter[str]()
     had = [(ours, theirs, before) for ours, theirs in cases if (before := value(theirs, metric.name)) is not None]
     for ours, theirs, before in had:
         part = max(0.0, 1 - _share_scored(ours, metric.name) / _share_scored(theirs, metric.name))
         after = value(ours, metric.name)
         missing += part
-        reasons.update(s.reason for result in ours if isinstance(s := result.score(metric.name), Unscored))
+        why = [score.reason for result in ours if isinstance(score := result.score(metric.name), Unscored)]
+        reasons.update(why)
+        apart += part * sum(reason.startswith(APART) for reason in why) / max(1, len(why))
         if metric.kind == "share":
             lowest = 0.0 if metric.higher_is_better else 1.0
             after = lowest if after is None else (1 - part) * after + part * lowest
@@ -95,7 +105,8 @@ def lost(metric: Metric, cases: Sequence[Both]) -> Lost | None:
             worst.append(Pair(ours[0].case, after, before, (ours[0], theirs[0])))
     if missing <= 1e-9:
         return None
-    return Lost(missing, len(had), reasons.most_common(1)[0][0] if reasons else "no such score", tuple(worst))
+    reason = reasons.most_common(1)[0][0] if reasons else "no such score"
+    return Lost(missing, len(had), reason, tuple(worst), apart)
 
 
 def _share_scored(results: Sequence[Result], metric: str) -> float:

@@ -58,6 +58,7 @@ def application(name: str, sources: Sequence[NewSource], *, prompt: str, dataset
                 scorers=toml(_EVALUATION.scorers),
                 rollout=_ROLLOUT,
                 stages=toml(_ROLLOUT.stages),
+                shadow=f"share = {_ROLLOUT.shadow.share}, answers = {_ROLLOUT.shadow.answers}",
                 guards=", ".join(_guard(name, guard) for name, guard in _ROLLOUT.guards.items()),
             ),
         ]
@@ -166,7 +167,7 @@ datasets = {datasets}
 # least_time = "10 min"                # a stage, at least
 # longest = "7 d"                      # all of it; what is not shown to be safe by then does not ship
 # judged = {rollout.judged}                         # share of the answers that a judge scores, for judged guards
-# shadow = {{ share = {rollout.shadow.share}, answers = {rollout.shadow.answers}, time = "1 h", cost = "1 USD" }}  # copies, seen by no user
+# shadow = {{ {shadow}, time = "1 h", cost = "1 USD" }}  # copies, seen by no user
 # How much worse than live a release may be. To these may come any metric of a scorer, which is then
 # judged on live answers, such as "faithfulness", and "feedback", people's thumbs: {{ margin = 0.05 }}.
 # guards = {{ {guards} }}

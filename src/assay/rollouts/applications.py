@@ -44,7 +44,9 @@ class _Place:
 class Applications:
     """For one event loop. ``tend`` opens and closes, one at a time, in a thread; it must run while others ask."""
 
-    def __init__(self, open_release: Callable[[str], Application], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, open_release: Callable[[str], Application], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """``open_release`` blocks; it may raise whatever it likes: that becomes an Unopened."""
         self._open_release, self._clock = open_release, clock
         self._places: dict[str, _Place] = {}

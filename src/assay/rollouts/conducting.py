@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from assay.errors import AssayError, StoreError
+from assay.errors import AssayError
 from assay.rollouts.events import Advanced, Decision, Event, Finding, Promoted, RolledBack
 from assay.rollouts.log import Entry, TrafficLog
 from assay.rollouts.observations import stream
@@ -30,7 +31,9 @@ Conduct: TypeAlias = Callable[[], Awaitable[None]]
 class Conductor:
     """Calls each Conduct in turn, for as long as it runs. A store that cannot be reached is told of once."""
 
-    def __init__(self, conducts: Sequence[Conduct], tell: Callable[[str], None], *, every: float = EVERY_SECONDS) -> None:
+    def __init__(
+        self, conducts: Sequence[Conduct], tell: Callable[[str], None], *, every: float = EVERY_SECONDS
+    ) -> None:
         self._conducts, self._tell, self._every = conducts, tell, every
         self._failing = ""
 
@@ -98,10 +101,9 @@ class RolloutConduct:
             return told
         event = self._decision(rollout)
         if event is not None:
-            try:
+            # Where another process was faster, what it decided is read now.
+            with suppress(Conflict, Refused):
                 self._log.append(self._traffic, event)
-            except (Conflict, Refused):
-                pass  # another process was faster: what it decided is read now
             told += self._read()
         return told
 
@@ -136,8 +138,20 @@ def said(entry: Entry, environment: str) -> str | None:
     """One line on what happened to an environment's traffic."""
     event = entry.event
     match event.kind:
+        case "deployed":
+            return f"release {event.release[:12]} was made live in {environment}: {event.why}"
+        case "experiment_started":
+            return f"experiment {event.experiment}: started in {environment}"
+        case "experiment_ended":
+            return f"experiment {event.experiment}: ended ({event.reason}): {event.decision.why}"
         case "started":
             return f"rollout {event.rollout}: release {event.candidate[:12]} set out in {environment}"
+        case _:
+            return _said_of_rollout(event)
+
+
+def _said_of_rollout(event: Event) -> str | None:
+    match event.kind:
         case "gated" if event.verdict in ("pass", "skipped"):
             return f"rollout {event.rollout}: past its gate ({event.verdict})"
         case "gated":
@@ -154,11 +168,5 @@ def said(entry: Entry, environment: str) -> str | None:
             return f"rollout {event.rollout}: paused by {event.by}" + (f": {event.why}" if event.why else "")
         case "resumed":
             return f"rollout {event.rollout}: goes on, by {event.by}"
-        case "deployed":
-            return f"release {event.release[:12]} was made live in {environment}: {event.why}"
-        case "experiment_started":
-            return f"experiment {event.experiment}: started in {environment}"
-        case "experiment_ended":
-            return f"experiment {event.experiment}: ended ({event.reason}): {event.decision.why}"
         case _:
             return None

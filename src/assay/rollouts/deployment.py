@@ -37,6 +37,7 @@ from assay.rollouts.shadowing import Shadowing
 from assay.rollouts.state import Experiment, Rollout, Traffic
 from assay.stores.events import EventLog
 
+UNFINISHED = "an answer ended in neither Answer nor Failed"
 CHECKS_AT_ONCE = 4
 LOOKS = (0.1, 0.2, 0.4, 0.8)
 """Seconds between looks for an answer that was rated: its trace may be written a moment after the answer."""
@@ -79,7 +80,7 @@ class Deployment:
         """``live`` is the application of the release that ``traffic`` says is live; it is closed here.
 
         ``open_scorers`` and ``follow`` are for Judging and RolloutConduct, ``tell`` gets a line for each thing of
-        note, and ``close`` releases the store, at the very end. ``every`` is how often, in seconds, the conductor looks.
+        note, and ``close`` releases the store, at the very end. The conductor looks ``every`` so many seconds.
         """
         self.name = name
         self._log, self._traffic, self._applications = log, traffic, applications
@@ -213,7 +214,7 @@ class Deployment:
         under = traffic.rollout or traffic.experiment
         gone = rated.way
         if first and gone is not None and under is not None and gone.under == under.id and gone.stage >= 0:
-            self.recording.add(under.id, gone.observation(rated.trace, {"feedback": said.value or 0.0}))
+            self.recording.add(under.id, gone.observation(rated.observed, {"feedback": said.value or 0.0}))
         return rated, first
 
     async def refreshed(self) -> Traffic:
@@ -322,6 +323,8 @@ class Deployment:
                             attempt.end = event
                         if last or not attempt.in_vain:
                             yield event
+            if attempt.end is None:
+                raise RuntimeError(UNFINISHED)
         except Exception as error:  # a mistake of ours: it counts against the release in which it happened
             attempt.end = Failed(PluginError(f"{type(error).__name__}: {error}"), "")
             if last or attempt.shown:

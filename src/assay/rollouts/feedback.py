@@ -57,16 +57,23 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """An answer that is known: what made it, and the way that it went."""
+    """An answer that is known: what made it, and the way that it went. ``shared`` says that its trace is its
+    caller's, and may hold other answers."""
 
     trace: str
     span: str
     release: str
     way: Way | None
+    shared: bool = False
 
     @property
     def key(self) -> str:
         return f"{self.trace}{self.span}"
+
+    @property
+    def observed(self) -> str:
+        """What its observations call it, see ``observing.key_of``."""
+        return self.key if self.shared else self.trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +181,8 @@ def listed(events: EventLog, wanted: Callable[[Feedback], bool] = lambda _: True
 
 
 def _rated(trace: str, span: Span) -> Rated:
-    return Rated(trace, span.id, str(span.attributes.get(RELEASE, "")), Way.of(span.attributes))
+    release = str(span.attributes.get(RELEASE, ""))
+    return Rated(trace, span.id, release, Way.of(span.attributes), shared=span.parent is not None)
 
 
 def _counted(content: tuple[object, ...]) -> bool:

@@ -28,7 +28,8 @@ from assay.rollouts.routing import fraction
 from assay.rollouts.state import Experiment, Rollout
 from assay.scores import Scored
 
-AT_ONCE = 2
+AT_ONCE = 1
+"""A judge may be a model on this machine: it shares the cores with the answers, and must not crowd them out."""
 WAITING = 500
 """Answers that wait to be scored; of more, the newest are left out and counted."""
 

@@ -86,10 +86,7 @@ class Recording:
 
     async def flush(self) -> bool:
         """Write what is left; False where the store does not take it."""
-        written = False
-        with anyio.CancelScope(shield=True):
-            written = await self._write()
-        return written
+        return await self._write()
 
     async def _write(self) -> bool:
         self._limiter = self._limiter or CapacityLimiter(1)

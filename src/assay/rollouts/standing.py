@@ -101,7 +101,9 @@ class Stand:
         found = self._standing(traffic, pointed.digest)
         if found.events:
             return found
-        return Standing(traffic, found.live, (self._deployment(found.live, "it was what answered before"),), found.notices)
+        return Standing(
+            traffic, found.live, (self._deployment(found.live, "it was what answered before"),), found.notices
+        )
 
     def _deployed(self, traffic: Traffic, why: str) -> Standing:
         if traffic.live == self._project.release.digest and traffic.rollout is None and traffic.experiment is None:

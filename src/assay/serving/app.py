@@ -128,7 +128,7 @@ def _answers(served: Served, callers: Callers, admission: Admission) -> APIRoute
     async def chat_completions(
         body: ChatRequest,
         groups: frozenset[str] = Depends(callers.groups),
-        who: Who = Depends(callers.who),
+        who: Who = Depends(callers.who),  # noqa: B008 - frozen, and FastAPI's way
         traceparent: Annotated[str | None, Header(description="W3C: the trace that this one is a part of.")] = None,
     ) -> AnswerResponse:
         """Answer the last message with verified citations; streamed when `stream` is true.
@@ -167,7 +167,10 @@ def _feedback(served: Served, callers: Callers) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["feedback"])
 
     @router.post("/feedback", responses={503: {"model": ErrorResponse, "description": "The store cannot be written."}})
-    async def feedback(body: FeedbackRequest, who: Who = Depends(callers.who)) -> FeedbackResponse:
+    async def feedback(
+        body: FeedbackRequest,
+        who: Who = Depends(callers.who),  # noqa: B008 - frozen, and FastAPI's way
+    ) -> FeedbackResponse:
         """Say whether an answer was good, or what it should have been; at any time after it.
 
         The same once more changes nothing; of several ratings by one user the first one counts.
@@ -212,9 +215,7 @@ def _state(served: Served) -> APIRouter:
         problems = await served.problems()
         if problems:
             reply.status_code = 503
-        return Readiness(
-            status="not ready" if problems else "ready", release=served.release.digest, problems=problems
-        )
+        return Readiness(status="not ready" if problems else "ready", release=served.release.digest, problems=problems)
 
     return router
 

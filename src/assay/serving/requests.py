@@ -27,9 +27,7 @@ from assay.stores.scoping import is_unicode
 
 MAX_TEXT = 100_000
 """Characters of one message; longer ones are refused before any work is done."""
-SILENT = frozenset(
-    {"metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention"}
-)
+SILENT = frozenset({"metadata", "store", "service_tier", "prompt_cache_key", "prompt_cache_retention"})
 """Fields for a provider's book-keeping: that they are ignored changes no answer."""
 
 MAX_NAME = 500

@@ -196,7 +196,8 @@ class FeedbackResponse(BaseModel):
     trace: str
     release: str
     first: Annotated[
-        bool, Field(description="Whether this is the caller's first rating of the answer, which is the one that counts.")
+        bool,
+        Field(description="Whether this is the caller's first rating of the answer, which is the one that counts."),
     ]
 
 

@@ -150,7 +150,9 @@ class TraceStore:
         if copies is not None:
             # As _span_row writes it; within a text the quotation marks would be escaped.
             marked = _SPANS.c.attributes.contains(f'"{SHADOW}":true', autoescape=True)
-            found = select(_SPANS.c.id).where(_SPANS.c.trace == _TRACES.c.id, _SPANS.c.parent.is_(None), marked).exists()
+            found = (
+                select(_SPANS.c.id).where(_SPANS.c.trace == _TRACES.c.id, _SPANS.c.parent.is_(None), marked).exists()
+            )
             query = query.where(found if copies else ~found)
         with self._database.read() as connection:
             return [_summary(row) for row in connection.execute(query)]

@@ -58,7 +58,7 @@ def test_judged_values_come_equally_from_every_arm_whatever_its_share(make: Any)
     metric = replace(make.quality, judged=True)
     judged = Evidence(make.design(policy="thompson", metric=metric, shares=(0.9, 0.1)))
     plain = Evidence(make.design(policy="thompson", shares=(0.9, 0.1)))
-    for at in range(40):
+    for at in range(120):
         for evidence in (judged, plain):
             evidence.add(seen(f"u{at}", "AB"[at % 2], float(at % 4 < 2)))
     equal = judged.mean("A")

@@ -92,3 +92,16 @@ def test_a_doubled_error_rate_is_found_within_300_canary_observations() -> None:
     )
     assert np.median(trial.canary) <= 300
     assert trial.rate >= 0.99
+
+
+def test_evidence_is_carried_across_stages_while_errors_rise_for_both_arms() -> None:
+    """Pooled over the stages the canary looks far worse: most of its requests came late."""
+    generator = np.random.default_rng(5)
+    runs, requests = 500, 3000
+    share = np.array([0.05, 0.25, 0.5])[np.arange(requests) * 3 // requests]
+    canary = generator.random((runs, requests)) < share
+    failed = (generator.random((runs, requests)) < np.linspace(0.02, 0.3, requests)).astype(float)
+    pooled = (failed * canary).sum() / canary.sum() - (failed * ~canary).sum() / (~canary).sum()
+    assert pooled > 0.04
+    trial = traffic.crossing(RateTest("above"), canary, failed, (1, 1), threshold(ALPHA))
+    assert trial.rate <= ALPHA

@@ -13,6 +13,7 @@ from dataclasses import replace
 from anyio.to_thread import run_sync
 
 from assay.digest import Digest
+from assay.evaluation import pairs
 from assay.evaluation.cases import Dataset
 from assay.evaluation.records import Result, Run
 from assay.evaluation.running.progress import Meter
@@ -25,7 +26,7 @@ from assay.scores import Scored, Unscored
 from assay.stores.evaluations import EvaluationStore
 
 ANEW = "`assay eval --fresh-latency` asks both anew"
-APART = f"not timed side by side with the baseline's answer, so the load may be what differs; {ANEW}"
+APART = f"{pairs.APART}, so the load may be what differs; {ANEW}"
 
 
 def comparable(subject: Run, baseline: Run, guards: Sequence[Guard]) -> Run:

@@ -18,6 +18,8 @@ FLOOR = 0.1
 LONGEST = 7 * 86_400.0
 PREFERENCE = Guard("preference", "preference", "share", 0.0, 0.0, higher_is_better=True)
 """What an experiment on rankings asks: whose passages the answers cite."""
+ALWAYS = "errors"
+"""A guard that can always be asked: beside it whatever is left out is said, and not that nothing is left."""
 _RATIO = RolloutGuard(ratio=1.25)
 _MARGIN = RolloutGuard(margin=0.05)
 _AMOUNT = re.compile(r"(latency|first_token)(_p\d{2})?|cost")
@@ -119,15 +121,18 @@ def _guards(
     """The guards by name: of all arms the one with the largest bound."""
     if wanted.metric in wanted.guards:
         raise InputError(f"{wanted.metric} is the metric that decides, and cannot be a guard too")
+    asked = replace(wanted, guards=tuple(dict.fromkeys((*wanted.guards, ALWAYS))))
     found: dict[str, Guard] = {}
     notices: dict[str, None] = {}
     for project in projects[1:]:
-        guarding = Guarding(asking(project, wanted), projects[0], knowledge, at)
+        guarding = Guarding(asking(project, asked), projects[0], knowledge, at)
         try:
             guards = guarding.guards()
         except ConfigError as error:
             raise InputError(_mended(error, wanted)) from error
         for guard in guards:
+            if guard.name not in (wanted.metric, *wanted.guards):
+                continue
             before = found.get(guard.name)
             found[guard.name] = guard if before is None or guard.bound > before.bound else before
         notices.update(dict.fromkeys(notice.removeprefix("rollout.guards.") for notice in guarding.notices))

@@ -12,9 +12,9 @@ class Units:
     Traffic is assigned by user, so users, not requests, are the independent draws: one who fails
     on every question and comes back is one finding, not twenty. Where 6 % of the users fail nearly
     always and some come back often, counting every request rolled back an equal canary in 19 to 47 %
-    of 600 simulated rollouts at α 5 %, one vote a user in at most 1 %. One vote a user and stage
+    of 600 simulated rollouts at α 5 %, one vote a user in at most 1.2 %. One vote a user and stage
     (``admit(f"{stage} {user}")``) has no guarantee, since what a user did before says what comes;
-    it stayed at 1 to 3 % over up to six stages.
+    it stayed at 1 to 4 % over up to six stages.
     """
 
     _seen: set[str] = field(default_factory=set)

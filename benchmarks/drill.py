@@ -297,7 +297,8 @@ async def _asking(load: Load) -> AsyncIterator[None]:
             due = max(due + 1 / RATE, time.perf_counter() - 1.0)
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
 
-    async with httpx.AsyncClient(timeout=60) as client:
+    # Shorter than the server keeps them: else one is now and then used just as it is closed.
+    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(keepalive_expiry=2)) as client:
         asker = asyncio.create_task(steady(client))
         try:
             yield

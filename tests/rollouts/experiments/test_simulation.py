@@ -112,7 +112,6 @@ def coverage(make: Any, runs: int, units: int) -> tuple[dict[str, int], dict[str
 @pytest.mark.slow
 def test_weighted_intervals_cover_under_adaptive_shares_where_plain_ones_do_not(make: Any) -> None:
     weighted, plain, off = coverage(make, 200, 1_500)
-    print("covered", weighted, "plainly", plain, "off", off)
     assert min(weighted.values()) >= 0.93 * 200
     assert plain["A"] < 0.75 * 200
     # B had most of the late users, for whom everything was worse: plainly averaged its gain seems less than it is.

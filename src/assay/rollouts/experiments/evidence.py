@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from assay.rollouts.events import Finding
@@ -179,11 +179,12 @@ class Evidence:
 
     def mean(self, arm: str) -> Estimate | None:
         """The arm's mean on the deciding metric had all units had it, bounded at any time; None of too few values."""
-        return self.weighted.mean(arm, alpha=self.design.alpha)
+        return _within(self.weighted.mean(arm, alpha=self.design.alpha), 0.0, self.design.metric.bound)
 
     def difference(self, arm: str, other: str) -> Estimate | None:
         """Mean of ``arm`` less mean of ``other``; the bounds of all arms against one hold together at any time."""
-        return self.weighted.difference(arm, other, alpha=self.design.alpha / (len(self.arms) - 1))
+        found = self.weighted.difference(arm, other, alpha=self.design.alpha / (len(self.arms) - 1))
+        return _within(found, -self.design.metric.bound, self.design.metric.bound)
 
     @property
     def _drawn_lists(self) -> bool:
@@ -225,3 +226,8 @@ class Evidence:
         if test.peak < threshold(self.design.alpha) or test.first == test.second:
             return None
         return self.arms[0] if test.first > test.second else self.arms[1]
+
+
+def _within(found: Estimate | None, low: float, high: float) -> Estimate | None:
+    """An estimate whose bounds say nothing that cannot be."""
+    return found and replace(found, low=max(low, min(found.low, high)), high=min(high, max(found.high, low)))

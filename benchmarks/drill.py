@@ -319,7 +319,7 @@ def _ended(folder: Path) -> dict[str, Any]:
 
 
 def _observed(folder: Path) -> dict[str, Any]:
-    from assay.rollouts.observations import Observation, stream
+    from assay.rollouts.traffic.observations import Observation, stream
     from assay.stores.database import Database
     from assay.stores.events import EventLog
 

@@ -166,8 +166,8 @@ def test_a_live_trace_is_scored_as_the_answer_itself(app: Path, run: Run) -> Non
     from assay.messages import Turn
     from assay.releases.build import open_application
     from assay.releases.inspection import opened_traces
+    from assay.releases.measuring.subject import ReleaseSubject
     from assay.releases.project import Project
-    from assay.releases.subject import ReleaseSubject
 
     run("ingest")
     project = Project.load(None)
@@ -230,7 +230,7 @@ def test_synthetic_cases_are_appended_as_they_pass(
     assert 'no model "mian"' in run("dataset", "synthesise", path, "--single", 1, "--model", "mian").err
     assert "only quotes" in run("dataset", "synthesise", path, "--single", 1, "--model", "local").err
     model = ScriptedModel(written)
-    monkeypatch.setattr("assay.releases.synthesising.chosen_model", lambda project, name: model)
+    monkeypatch.setattr("assay.releases.measuring.synthesising.chosen_model", lambda project, name: model)
     done = run("dataset", "synthesise", path, "--single", 2, "--unanswerable", 1, "--json")
     assert done.code == 1  # there is one passage
     told = json.loads(done.out)

@@ -17,16 +17,16 @@ import pytest
 from rich.console import Console
 
 from assay.cli.experiment_watch import watch
-from assay.releases.environments import point
+from assay.releases.history.environments import point
 from assay.releases.project import Project
-from assay.rollouts.assignment import assign, unit_of
 from assay.rollouts.experiments.conducting import ExperimentConduct
 from assay.rollouts.experiments.overview import Overview
 from assay.rollouts.experiments.starting import start
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.observations import Observation, stream
 from assay.rollouts.overview import Opened, opened
-from assay.rollouts.plan import Design
+from assay.rollouts.traffic.assignment import assign, unit_of
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.observations import Observation, stream
+from assay.rollouts.traffic.plan import Design
 from assay.stores.events import EventLog
 
 if TYPE_CHECKING:

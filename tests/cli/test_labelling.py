@@ -140,8 +140,8 @@ def test_labels_correct_the_report_and_an_artifact_alone_reproduces_it(
     metric = next(each for each in shown["metrics"] if each["metric"]["name"] == "faithfulness")
     assert metric["corrected"]["n"] == 12
     from assay.evaluation.artifacts.run_file import read
-    from assay.releases.evaluating import with_labels
-    from assay.releases.labelling import opened_labels
+    from assay.releases.measuring.evaluating import with_labels
+    from assay.releases.measuring.labelling import opened_labels
     from assay.releases.project import Project
 
     with opened_labels(Project.load(None)) as store:

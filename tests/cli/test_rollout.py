@@ -21,17 +21,17 @@ from rich.console import Console
 
 from assay.cli.rollout_tables import bar, span
 from assay.cli.rollout_watch import watch
-from assay.releases.environments import point
-from assay.releases.evaluating import evaluate
+from assay.releases.history.environments import point
+from assay.releases.measuring.evaluating import evaluate
 from assay.releases.project import Project
-from assay.rollouts.assignment import assign, unit_of
-from assay.rollouts.events import Gated, Started
-from assay.rollouts.following import Follower
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.observations import Observation, stream
+from assay.rollouts.evidence.following import Follower
 from assay.rollouts.overview import Opened, Overview, opened
-from assay.rollouts.plan import Guard, Plan
-from assay.rollouts.state import Rollout
+from assay.rollouts.traffic.assignment import assign, unit_of
+from assay.rollouts.traffic.events import Gated, Started
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.observations import Observation, stream
+from assay.rollouts.traffic.plan import Guard, Plan
+from assay.rollouts.traffic.state import Rollout
 from assay.stores.events import EventLog
 from assay.testing.model_server import ModelServer, Received
 from assay.testing.replies import Hang, Reply, Say

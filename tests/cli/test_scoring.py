@@ -16,7 +16,7 @@ import pytest
 from assay.errors import ModelTimeout
 from assay.evaluation.judges.opening import Bench
 from assay.evaluation.judging import Item, Verdict
-from assay.releases import bench
+from assay.releases.measuring import bench
 from assay.scores import Scored
 from assay.testing.judge import Says, ScriptedJudge
 

@@ -46,8 +46,8 @@ def test_what_is_ready_is_live(ingested: Path, run: Run, monkeypatch: pytest.Mon
 def is_live(app: Path) -> bool:
     from assay.errors import NotFound
     from assay.releases import parts
+    from assay.releases.history.snapshots import LIVE, Snapshots
     from assay.releases.project import Project
-    from assay.releases.snapshots import LIVE, Snapshots
 
     database = parts.database(Project.load(app))
     try:

@@ -194,8 +194,8 @@ def test_the_page_on_the_application_file_names_every_key_and_whether_it_enters_
 
 
 def test_the_page_on_the_application_file_tells_the_defaults() -> None:
-    from assay.releases import governance, rollout_section, sections
-    from assay.releases.quantities import Duration
+    from assay.releases.file import governance, rollout_section, sections
+    from assay.releases.file.quantities import Duration
 
     tables: dict[str, type[sections.Section]] = {
         "index": sections.IndexRecipe,

@@ -12,14 +12,14 @@ import anyio
 import pytest
 from sqlalchemy import Connection
 
-from assay.rollouts.assignment import assign, unit_of
-from assay.rollouts.conducting import RolloutConduct
-from assay.rollouts.events import Deployed, Event, Gated, Started
-from assay.rollouts.following import Follower
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.observations import Observation, stream
-from assay.rollouts.plan import Guard, Plan
-from assay.rollouts.state import Rollout, Traffic
+from assay.rollouts.evidence.following import Follower
+from assay.rollouts.live.conducting import RolloutConduct
+from assay.rollouts.traffic.assignment import assign, unit_of
+from assay.rollouts.traffic.events import Deployed, Event, Gated, Started
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.observations import Observation, stream
+from assay.rollouts.traffic.plan import Guard, Plan
+from assay.rollouts.traffic.state import Rollout, Traffic
 from assay.stores.database import Database
 from assay.stores.events import EventLog
 from assay.testing.killing import After, AtEvent, Happened, Nursery, nurse

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from assay.documents import PUBLIC
+from assay.releases.file.quantities import Duration, Money
+from assay.releases.file.reading import parse
 from assay.releases.manifest import Manifest
-from assay.releases.quantities import Duration, Money
-from assay.releases.reading import parse
 
 DESIGN = """\
 [app]

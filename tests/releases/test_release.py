@@ -19,13 +19,13 @@ from assay.answering.prompt import DEFAULT, Prompt, load_prompt
 from assay.digest import Digest, digest_bytes
 from assay.errors import InputError, NotFound, StoreError
 from assay.releases.code import CodeVersion, digest_source, installed
+from assay.releases.file.mistakes import table_of
+from assay.releases.file.reading import parse
+from assay.releases.file.template import toml
 from assay.releases.identity import ENTERS, STAYS_OUT
 from assay.releases.manifest import Manifest
-from assay.releases.mistakes import table_of
-from assay.releases.reading import parse
 from assay.releases.release import Release
 from assay.releases.store import ReleaseStore
-from assay.releases.template import toml
 from assay.stores.blobs import BlobStore
 from assay.stores.database import Database
 

@@ -19,15 +19,15 @@ from assay.errors import AssayError
 from assay.models.chat import Usage
 from assay.releases.application import Application
 from assay.retrieval.found import Found
-from assay.rollouts.applications import Applications
-from assay.rollouts.deployment import Deployment
-from assay.rollouts.events import Advanced, Decision, Deployed, Event, Started
-from assay.rollouts.feedback import FeedbackBook
-from assay.rollouts.following import Follower
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.observations import Observation, stream
-from assay.rollouts.plan import Guard, Plan, Shadow
-from assay.rollouts.state import Traffic
+from assay.rollouts.evidence.following import Follower
+from assay.rollouts.live.applications import Applications
+from assay.rollouts.live.deployment import Deployment
+from assay.rollouts.live.feedback import FeedbackBook
+from assay.rollouts.traffic.events import Advanced, Decision, Deployed, Event, Started
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.observations import Observation, stream
+from assay.rollouts.traffic.plan import Guard, Plan, Shadow
+from assay.rollouts.traffic.state import Traffic
 from assay.stores.database import Database
 from assay.stores.events import EventLog
 from assay.stores.traces import TraceStore

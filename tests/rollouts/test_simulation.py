@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from assay.rollouts.assignment import assign, unit_of
-from assay.rollouts.deciding import decide
-from assay.rollouts.events import Advanced, Promoted
-from assay.rollouts.evidence import Evidence
-from assay.rollouts.observations import Observation
-from assay.rollouts.plan import Guard, Plan
-from assay.rollouts.state import Rollout
+from assay.rollouts.evidence.deciding import decide
+from assay.rollouts.evidence.rollout import Evidence
+from assay.rollouts.traffic.assignment import assign, unit_of
+from assay.rollouts.traffic.events import Advanced, Promoted
+from assay.rollouts.traffic.observations import Observation
+from assay.rollouts.traffic.plan import Guard, Plan
+from assay.rollouts.traffic.state import Rollout
 
 ALPHA = 0.05
 ERRORS = Guard("errors", "errors", "share", 0.05, 0.0)

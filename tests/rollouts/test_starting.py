@@ -13,17 +13,17 @@ import pytest
 
 from assay.errors import InputError
 from assay.evaluation.running.progress import Progress
+from assay.releases.file.scaffold import scaffold
+from assay.releases.history.snapshots import keep
 from assay.releases.ingesting import open_ingestion
 from assay.releases.project import Project
-from assay.releases.scaffold import scaffold
-from assay.releases.snapshots import keep
 from assay.rollouts import starting, steering
-from assay.rollouts.events import Deployed, Event, Gated, Paused
-from assay.rollouts.log import TrafficLog
 from assay.rollouts.overview import Opened, opened
-from assay.rollouts.plan import Guard, Plan
-from assay.rollouts.state import Rollout
-from assay.rollouts.transitions import Refused
+from assay.rollouts.traffic.events import Deployed, Event, Gated, Paused
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.plan import Guard, Plan
+from assay.rollouts.traffic.state import Rollout
+from assay.rollouts.traffic.transitions import Refused
 from assay.stores.events import EventLog
 
 CASES = [

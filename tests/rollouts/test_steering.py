@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from assay.releases.environments import point, pointers
-from assay.releases.snapshots import Snapshots
+from assay.releases.history.environments import point, pointers
+from assay.releases.history.snapshots import Snapshots
 from assay.rollouts import steering
-from assay.rollouts.assignment import unit_of
-from assay.rollouts.events import Advanced, Decision, Deployed, Event, Gated, Promoted, RolledBack, Started
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.plan import Guard, Plan, Sticky
-from assay.rollouts.state import Traffic
-from assay.rollouts.transitions import Refused
+from assay.rollouts.traffic.assignment import unit_of
+from assay.rollouts.traffic.events import Advanced, Decision, Deployed, Event, Gated, Promoted, RolledBack, Started
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.plan import Guard, Plan, Sticky
+from assay.rollouts.traffic.state import Traffic
+from assay.rollouts.traffic.transitions import Refused
 from assay.stores.database import Database
 from assay.stores.events import EventLog
 

@@ -201,8 +201,8 @@ SALARIES = "# Salaries\n\nThe salary of the director is 90000 crowns in a year.\
 
 def project(folder: Path, *, model: str | None = None) -> Project:
     """An application over two documents, one for the board only; answered by the server at ``model`` if given."""
+    from assay.releases.file.scaffold import scaffold
     from assay.releases.project import Project
-    from assay.releases.scaffold import scaffold
 
     (folder / "docs").mkdir(parents=True)
     (folder / "board").mkdir()

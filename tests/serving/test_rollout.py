@@ -14,16 +14,16 @@ import pytest
 
 from assay import traces
 from assay.releases import parts
-from assay.releases.environments import point
+from assay.releases.history.environments import point
+from assay.releases.history.snapshots import keep
 from assay.releases.inspection import opened_traces
 from assay.releases.project import Project
-from assay.releases.snapshots import keep
-from assay.rollouts.events import Aborted, Advanced, Decision, Promoted, Started
-from assay.rollouts.feedback import listed
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.observations import Observation, stream
-from assay.rollouts.opening import open_deployment
-from assay.rollouts.plan import Guard, Plan
+from assay.rollouts.live.feedback import listed
+from assay.rollouts.live.opening import open_deployment
+from assay.rollouts.traffic.events import Aborted, Advanced, Decision, Promoted, Started
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.observations import Observation, stream
+from assay.rollouts.traffic.plan import Guard, Plan
 from assay.stores.events import EventLog
 
 ASK: Any = [{"role": "user", "content": "When is a refund paid?"}]

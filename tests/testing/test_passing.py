@@ -12,10 +12,10 @@ import pytest
 
 from assay.errors import NotFound
 from assay.evaluation.verdicts import Fail, Inconclusive, Pass
+from assay.releases.file.scaffold import scaffold
+from assay.releases.history.snapshots import keep
 from assay.releases.ingesting import open_ingestion
 from assay.releases.project import Project
-from assay.releases.scaffold import scaffold
-from assay.releases.snapshots import keep
 from assay.testing.passing import assert_passes
 
 pytest_plugins = ["pytester"]

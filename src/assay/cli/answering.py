@@ -149,7 +149,7 @@ def abstention(
     import anyio
 
     from assay.cli.tables import calibration_lines
-    from assay.releases.calibrating import as_dict, calibrate_abstention, keep
+    from assay.releases.measuring.calibrating import as_dict, calibrate_abstention, keep
     from assay.releases.project import Project
 
     project = Project.load(file)

@@ -23,7 +23,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Write an application: assay.toml with every key explained, a prompt, an example dataset."""
-    from assay.releases.scaffold import scaffold
+    from assay.releases.file.scaffold import scaffold
 
     written = scaffold(directory, source, name or directory.resolve().name)
     if as_json:

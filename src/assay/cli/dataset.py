@@ -192,8 +192,8 @@ def synthesise(
     from assay.cli.dataset_tables import Tally
     from assay.evaluation.datasets.files import append_cases, read_cases
     from assay.evaluation.synthesis.candidates import Admitted
+    from assay.releases.measuring.synthesising import synthesise_cases
     from assay.releases.project import Project
-    from assay.releases.synthesising import synthesise_cases
 
     asked: dict[Kind, int] = {"single-passage": single, "multi-passage": multi, "unanswerable": unanswerable}
     wanted = {kind: count for kind, count in asked.items() if count}

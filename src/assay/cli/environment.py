@@ -28,7 +28,7 @@ def register(cli: typer.Typer) -> None:
 def environment_list(file: File = None, as_json: AsJson = False) -> None:
     """List the environments: what is live there, since when, and what is under way."""
     from assay.cli.rollout_tables import environment_lines
-    from assay.releases.environments import ENVIRONMENTS
+    from assay.releases.history.environments import ENVIRONMENTS
     from assay.releases.project import Project
     from assay.rollouts.overview import opened
 
@@ -79,8 +79,8 @@ def environment_deploy(
     """Make a release live at once, without evidence: the first one, or the old one in an emergency."""
     from assay.cli.user import user
     from assay.errors import InputError
+    from assay.releases.history.snapshots import keep
     from assay.releases.project import Project
-    from assay.releases.snapshots import keep
     from assay.rollouts.overview import lived, opened
     from assay.rollouts.starting import candidate_of, check_opens
     from assay.rollouts.steering import deploy
@@ -117,7 +117,7 @@ def environment_risk(environment: Environment = PRODUCTION, file: File = None, a
     from assay.cli.rollout_tables import risk_lines
     from assay.releases.project import Project
     from assay.rollouts.overview import opened
-    from assay.rollouts.risk import begins, charges, following, quarter_of
+    from assay.rollouts.planning.risk import begins, charges, following, quarter_of
 
     project = Project.load(file)
     plan = project.manifest.rollout
@@ -138,7 +138,7 @@ def _told(opened: Opened) -> dict[str, Any]:
     import time
 
     from assay.rollouts.overview import lived
-    from assay.rollouts.risk import quarter_of
+    from assay.rollouts.planning.risk import quarter_of
 
     traffic = opened.log.traffic()
     past = lived(opened.log.entries())

@@ -15,7 +15,7 @@ from assay.errors import InputError
 if TYPE_CHECKING:
     from assay.evaluation.running.forecast import Forecast
     from assay.evaluation.verdicts import Verdict
-    from assay.releases.evaluating import Evaluated
+    from assay.releases.measuring.evaluating import Evaluated
     from assay.releases.project import Project
 
 Output = Annotated[Path | None, typer.Option(metavar="FILE", show_default=False)]
@@ -80,9 +80,9 @@ def evaluate(
     import anyio
 
     from assay.cli.progress import EvaluationProgress
-    from assay.releases.evaluating import Wanted, evaluate, foreseen
+    from assay.releases.history.snapshots import LIVE
+    from assay.releases.measuring.evaluating import Wanted, evaluate, foreseen
     from assay.releases.project import Project
-    from assay.releases.snapshots import LIVE
 
     for option, given in (("--against", against), ("--judge", judge)):
         if given is not None and not given.strip():  # a variable that was not set: a gate must not pass by it
@@ -133,8 +133,8 @@ def recompute(
     Exits 1 where a comparison's file says something else than its two runs give.
     """
     from assay.errors import ConfigError
+    from assay.releases.measuring.recomputing import recomputed
     from assay.releases.project import Project
-    from assay.releases.recomputing import recomputed
 
     project: Project | None = None
     try:
@@ -158,7 +158,7 @@ def experiments_list(
 
     from assay.cli.tables import experiment_lines
     from assay.evaluation.artifacts.experiments import listing
-    from assay.releases.evaluating import RUNS
+    from assay.releases.measuring.evaluating import RUNS
     from assay.releases.project import Project
 
     found = listing(Project.load(file).state / RUNS, " ".join(query or []))
@@ -192,10 +192,10 @@ def experiments_compare(
 ) -> None:
     """Compare two runs that were made, with the labels that there are now."""
     from assay.evaluation.artifacts.experiments import find
-    from assay.releases.evaluating import RUNS
-    from assay.releases.labelling import opened_labels
+    from assay.releases.measuring.evaluating import RUNS
+    from assay.releases.measuring.labelling import opened_labels
+    from assay.releases.measuring.recomputing import recomputed
     from assay.releases.project import Project
-    from assay.releases.recomputing import recomputed
 
     project = Project.load(file)
     folder = project.state / RUNS
@@ -217,9 +217,9 @@ def experiments_export(
     from assay.evaluation.artifacts.experiments import find
     from assay.evaluation.reporting.mlflow_export import connect, export
     from assay.evaluation.reporting.summary import report
-    from assay.releases.evaluating import RUNS
+    from assay.releases.measuring.evaluating import RUNS
+    from assay.releases.measuring.recomputing import recomputed
     from assay.releases.project import Project
-    from assay.releases.recomputing import recomputed
 
     project = Project.load(file)
     client = connect(tracking_uri or None)

@@ -183,7 +183,7 @@ def _arms(found: Opened, releases: list[str]) -> list[Candidate]:
 
 def _known(found: Opened, first: Candidate, wanted: Wanted) -> Any:
     from assay.rollouts.experiments.design import asking
-    from assay.rollouts.planning import known
+    from assay.rollouts.planning.planning import known
 
     return known(asking(first.project, wanted), found.database, first.release, at=time.time())
 
@@ -192,7 +192,7 @@ def _started(found: Opened, made: Designed, arms: list[Candidate], *, why: str, 
     """Keep the releases, append the start, and say what happens now."""
     from assay.cli.experiment_tables import design_lines
     from assay.cli.user import user
-    from assay.releases.snapshots import keep
+    from assay.releases.history.snapshots import keep
     from assay.rollouts.experiments.starting import start
 
     for notice in made.notices:
@@ -238,7 +238,7 @@ def _interleaved(project: Any, releases: list[str], files: list[Path], *, alpha:
 
     from assay.cli.progress import QuestionProgress
     from assay.releases.build import open_application
-    from assay.releases.evaluating import Wanted, dataset_of
+    from assay.releases.measuring.evaluating import Wanted, dataset_of
     from assay.rollouts.experiments.ranked import asked_cases, ranked
     from assay.rollouts.starting import candidate_of
 
@@ -268,7 +268,7 @@ def _policy(name: str) -> Any:
 
 
 def _sticky(name: str | None) -> Any:
-    from assay.rollouts.plan import Sticky
+    from assay.rollouts.traffic.plan import Sticky
 
     if name is not None and name not in get_args(Sticky):
         raise InputError(f"--sticky {name!r}: write user, session or request")
@@ -283,7 +283,7 @@ def _shares(text: str) -> tuple[float, ...]:
 
 
 def _seconds(text: str) -> float:
-    from assay.releases.quantities import Duration
+    from assay.releases.file.quantities import Duration
 
     try:
         return Duration.parse(text).seconds

@@ -14,7 +14,7 @@ from assay.cli.output import emit, out
 if TYPE_CHECKING:
     from assay.rollouts.experiments.evidence import Evidence
     from assay.rollouts.experiments.overview import Episode, View
-    from assay.rollouts.plan import Design
+    from assay.rollouts.traffic.plan import Design
     from assay.scores import Estimate
 
 PRODUCTION = "production"
@@ -124,7 +124,7 @@ def _differences(found: Any, told: Episode) -> dict[str, str]:
 
 
 def _episode(each: Episode) -> dict[str, Any]:
-    from assay.rollouts.codec import encode
+    from assay.rollouts.traffic.codec import encode
 
     ended = each.ended
     return {
@@ -196,7 +196,7 @@ def _finding(finding: Any) -> dict[str, Any]:
 
 def _decisions(again: Any) -> list[dict[str, Any]]:
     """Each recorded decision beside what the raw events give."""
-    from assay.rollouts.codec import encode
+    from assay.rollouts.traffic.codec import encode
 
     return [
         _finite(

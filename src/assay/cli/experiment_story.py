@@ -12,13 +12,13 @@ from rich.text import Text
 from assay.cli.experiment_tables import LEGEND, WEIGHTED, arm_table, design_lines, finding_table, style_of
 from assay.cli.experiment_watch import next_lines
 from assay.cli.rollout_tables import day, folded
-from assay.rollouts.events import ExperimentEnded, ExperimentStarted, SharesChanged
 from assay.rollouts.experiments.deciding import spelt
+from assay.rollouts.traffic.events import ExperimentEnded, ExperimentStarted, SharesChanged
 
 if TYPE_CHECKING:
     from assay.rollouts.experiments.overview import Episode
     from assay.rollouts.experiments.recomputing import Recomputed, Step
-    from assay.rollouts.log import Entry
+    from assay.rollouts.traffic.log import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from rich.text import Text
 from assay.cli.rollout_tables import bar, day, folded, interval, measured, percent, share_of, span
 
 if TYPE_CHECKING:
-    from assay.rollouts.events import Finding
     from assay.rollouts.experiments.evidence import Evidence
     from assay.rollouts.experiments.overview import Episode
     from assay.rollouts.experiments.ranked import Ranked
-    from assay.rollouts.plan import Design, Guard
+    from assay.rollouts.traffic.events import Finding
+    from assay.rollouts.traffic.plan import Design, Guard
     from assay.scores import Estimate
 
 LEGEND = (

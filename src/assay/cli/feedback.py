@@ -11,7 +11,7 @@ from assay.cli.options import AsJson, File
 from assay.cli.output import emit, note, out
 
 if TYPE_CHECKING:
-    from assay.rollouts.feedback import Feedback
+    from assay.rollouts.live.feedback import Feedback
 
 
 def register(cli: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def feedback_list(
 
     from assay.releases.parts import database
     from assay.releases.project import Project
-    from assay.rollouts.feedback import listed
+    from assay.rollouts.live.feedback import listed
     from assay.stores.events import EventLog
 
     def wanted(each: Feedback) -> bool:

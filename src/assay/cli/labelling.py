@@ -71,7 +71,7 @@ def answers(
 
     --import adds the labels of a JSONL file, --export writes all there are (of --metric, where given).
     """
-    from assay.releases.labelling import load_run, opened_labels
+    from assay.releases.measuring.labelling import load_run, opened_labels
     from assay.releases.project import Project
 
     project = Project.load(file)
@@ -87,7 +87,7 @@ def agreement(metric: MetricName = "", file: File = None, as_json: AsJson = Fals
     """How far the raters agree: Krippendorff's alpha, over all and for each two of them."""
     from assay.cli.label_tables import agreement_lines
     from assay.evaluation.labelling.agreement import agreement as agreed
-    from assay.releases.labelling import opened_labels
+    from assay.releases.measuring.labelling import opened_labels
     from assay.releases.project import Project
 
     with opened_labels(Project.load(file)) as store:
@@ -119,7 +119,7 @@ def report(
     import anyio
 
     from assay.cli.label_tables import report_parts
-    from assay.releases.labelling import Asked, judge_report, load_run
+    from assay.releases.measuring.labelling import Asked, judge_report, load_run
     from assay.releases.project import Project
 
     project = Project.load(file)
@@ -142,7 +142,7 @@ def propose(
 ) -> None:
     """List the answers whose labels would narrow the corrected interval most. Keeps nothing."""
     from assay.cli.label_tables import next_lines
-    from assay.releases.labelling import load_run, proposed
+    from assay.releases.measuring.labelling import load_run, proposed
     from assay.releases.project import Project
 
     project = Project.load(file)

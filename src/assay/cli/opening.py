@@ -22,7 +22,7 @@ def chosen(file: Path | None, release: str) -> Project:
     if not release:
         return project
     # Only here: it brings the database's library, which a question to the file's own release does without.
-    from assay.releases.reference import project_of
+    from assay.releases.history.reference import project_of
 
     built, notice = project_of(project, release)
     if notice is not None:

@@ -22,9 +22,9 @@ def register(cli: typer.Typer) -> None:
 
 def list_prompts(file: File = None, as_json: AsJson = False) -> None:
     """List the prompts of the application's file."""
+    from assay.releases.history.prompts import listed
+    from assay.releases.history.registry import opened_registry
     from assay.releases.project import Project
-    from assay.releases.prompts import listed
-    from assay.releases.registry import opened_registry
 
     project = Project.load(file)
     with opened_registry(project) as registry:
@@ -52,11 +52,11 @@ def log(
     from rich.markup import escape
 
     from assay.cli.release_lines import when
+    from assay.releases.file.sections import normal_path
+    from assay.releases.history.prompts import log as revisions
+    from assay.releases.history.prompts import paths
+    from assay.releases.history.registry import opened_registry
     from assay.releases.project import Project
-    from assay.releases.prompts import log as revisions
-    from assay.releases.prompts import paths
-    from assay.releases.registry import opened_registry
-    from assay.releases.sections import normal_path
 
     project = Project.load(file)
     with opened_registry(project) as registry:
@@ -94,11 +94,11 @@ def diff(
 ) -> None:
     """Show word by word how the prompts of two releases differ."""
     from assay.cli.release_lines import word_lines
+    from assay.releases.history.prompts import told
+    from assay.releases.history.reference import refer
+    from assay.releases.history.registry import opened_registry
+    from assay.releases.history.word_diff import word_diff
     from assay.releases.project import Project
-    from assay.releases.prompts import told
-    from assay.releases.reference import refer
-    from assay.releases.registry import opened_registry
-    from assay.releases.word_diff import word_diff
 
     project = Project.load(file)
     with opened_registry(project) as registry:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from assay.releases.word_diff import Piece, counts, mark, shortened, word_diff
+from assay.releases.history.word_diff import Piece, counts, mark, shortened, word_diff
 
 if TYPE_CHECKING:
-    from assay.releases.affected import Affected
-    from assay.releases.differences import Change, Value
-    from assay.releases.reference import Referred
-    from assay.releases.registry import Entry
+    from assay.releases.history.affected import Affected
+    from assay.releases.history.differences import Change, Value
+    from assay.releases.history.reference import Referred
+    from assay.releases.history.registry import Entry
 
 _STYLES = {"deleted": "red", "inserted": "green", "elided": "dim"}
 _LONGEST = 160

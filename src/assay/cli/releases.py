@@ -11,11 +11,11 @@ from assay.cli.output import emit, note, out
 from assay.errors import InputError
 
 if TYPE_CHECKING:
-    from assay.releases.affected import Affected
-    from assay.releases.differences import Change
+    from assay.releases.history.affected import Affected
+    from assay.releases.history.differences import Change
+    from assay.releases.history.reference import Referred
+    from assay.releases.history.registry import Created, Registry
     from assay.releases.project import Project
-    from assay.releases.reference import Referred
-    from assay.releases.registry import Created, Registry
 
 _NAMED = "A tag, production or live, the beginning of a digest."
 _ANY = f"{_NAMED[:-1]}, git:REVISION or a file."
@@ -47,10 +47,10 @@ def create(
     """Check the application's file entirely, keep it as a release, and write down who made it and why."""
     from assay.cli.user import user
     from assay.evaluation.artifacts.environment import git_revision
+    from assay.releases.history.registry import opened_registry
+    from assay.releases.history.snapshots import at_revision, commit
+    from assay.releases.history.validating import validated
     from assay.releases.project import Project
-    from assay.releases.registry import opened_registry
-    from assay.releases.snapshots import at_revision, commit
-    from assay.releases.validating import validated
 
     here = Project.load(file)
     project = at_revision(here, from_git) if from_git else here
@@ -73,8 +73,8 @@ def create(
 
 def _against_live(registry: Registry, project: Project) -> tuple[tuple[Change, ...], str | None]:
     """What differs from the live release, with its digest; None where nothing is live."""
-    from assay.releases.differences import differences
-    from assay.releases.environments import PRODUCTION
+    from assay.releases.history.differences import differences
+    from assay.releases.history.environments import PRODUCTION
 
     live = registry.snapshots.names().get(PRODUCTION)
     if live is None:
@@ -117,8 +117,8 @@ def _next(digest: str, live: str | None, *, is_file: bool) -> None:
 def list_releases(file: File = None, as_json: AsJson = False) -> None:
     """List the releases that were created here or have answered, newest first."""
     from assay.cli.release_lines import release_lines
+    from assay.releases.history.registry import opened_registry
     from assay.releases.project import Project
-    from assay.releases.registry import opened_registry
 
     project = Project.load(file)
     with opened_registry(project) as registry:
@@ -143,9 +143,9 @@ def show(
 ) -> None:
     """Print a release: what entered its digest, who made it and where it is live."""
     from assay.cli.release_lines import origin
+    from assay.releases.history.reference import refer
+    from assay.releases.history.registry import opened_registry
     from assay.releases.project import Project
-    from assay.releases.reference import refer
-    from assay.releases.registry import opened_registry
 
     project = Project.load(file)
     if not release and not project.database.exists():  # nothing is written for looking at a file
@@ -172,9 +172,9 @@ def tag(
 ) -> None:
     """Let a name point at a release; production and staging only as long as nothing is live there."""
     from assay.cli.user import user
-    from assay.releases.environments import ENVIRONMENTS, pointer
+    from assay.releases.history.environments import ENVIRONMENTS, pointer
+    from assay.releases.history.registry import opened_registry
     from assay.releases.project import Project
-    from assay.releases.registry import opened_registry
 
     if delete and release:
         raise InputError(f"--delete takes the name alone: assay release tag --delete {name}")
@@ -205,8 +205,8 @@ def tag(
 def _make_live(project: Project, environment: str, digest: str, *, by: str) -> None:
     """Let an environment begin with a release. Raises InputError where users are answered by another: that is moved
     by evidence, or with a reason."""
-    from assay.rollouts.events import Deployed
     from assay.rollouts.overview import opened
+    from assay.rollouts.traffic.events import Deployed
     from assay.stores.events import Conflict
 
     with opened(project, environment) as where:
@@ -244,9 +244,9 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Say what differs between two releases, what that can alter, and which past answers it can affect."""
+    from assay.releases.history.reference import refer
+    from assay.releases.history.registry import opened_registry
     from assay.releases.project import Project
-    from assay.releases.reference import refer
-    from assay.releases.registry import opened_registry
 
     project = Project.load(file)
     with opened_registry(project) as registry:
@@ -272,8 +272,8 @@ def diff(
 def _changes(project: Project, old: Referred, new: Referred, a: str, b: str) -> tuple[Change, ...]:
     """All changes, those that alter no answer last, as far as both files can be read."""
     from assay.errors import AssayError
-    from assay.releases.differences import differences, silent
-    from assay.releases.reference import project_of
+    from assay.releases.history.differences import differences, silent
+    from assay.releases.history.reference import project_of
 
     found = differences(old.release.content(), new.release.content())
     try:
@@ -288,9 +288,9 @@ def _affected(
 ) -> Affected | None:
     from contextlib import closing
 
-    from assay.releases.affected import affected
+    from assay.releases.history.affected import affected
+    from assay.releases.history.past import documents, recorded
     from assay.releases.parts import database
-    from assay.releases.past import documents, recorded
     from assay.stores.traces import TraceStore
 
     if not changes or not limit:
@@ -302,7 +302,7 @@ def _affected(
 
 
 def _diff_as_dict(old: Referred, new: Referred, changes: tuple[Change, ...], found: Affected | None) -> dict[str, Any]:
-    from assay.releases.word_diff import word_diff
+    from assay.releases.history.word_diff import word_diff
 
     told = []
     for change in changes:

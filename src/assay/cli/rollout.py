@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from assay.releases.project import Project
     from assay.rollouts.overview import Opened
     from assay.rollouts.starting import Candidate, GateResult, Intent
-    from assay.rollouts.state import Rollout
+    from assay.rollouts.traffic.state import Rollout
 
 PRODUCTION = "production"
 Release = Annotated[
@@ -64,7 +64,7 @@ def preflight(
     from assay.cli.rollout_forecast import preflight_parts
     from assay.releases.project import Project
     from assay.rollouts.overview import opened
-    from assay.rollouts.preflight import Given, preflight
+    from assay.rollouts.planning.preflight import Given, preflight
     from assay.rollouts.starting import candidate_of, intended
 
     project = Project.load(file)
@@ -166,7 +166,7 @@ def _set_out(
 ) -> Rollout:
     """Check all that can be checked, say what is about to happen, and start."""
     from assay.cli.user import user
-    from assay.releases.snapshots import keep
+    from assay.releases.history.snapshots import keep
     from assay.rollouts.starting import check_free, check_index, gate_of, intended, start
 
     traffic = found.log.traffic()
@@ -202,7 +202,7 @@ def _introduce(found: Opened, candidate: Candidate, intent: Intent) -> None:
     """What differs, what the rollout would find out, and what it is charged: in a few lines, on standard error."""
     from assay.cli.rollout_forecast import differing, short_forecast
     from assay.cli.rollout_tables import folded
-    from assay.rollouts.preflight import preflight
+    from assay.rollouts.planning.preflight import preflight
 
     planned, knowledge, live = intent.planned, intent.knowledge, found.log.traffic().live or ""
     try:
@@ -228,7 +228,7 @@ def _gate(found: Opened, candidate: Project, rollout: Rollout, *, quiet: bool) -
     from assay.cli.progress import EvaluationProgress
     from assay.cli.user import user
     from assay.rollouts.starting import run_gate
-    from assay.rollouts.transitions import Refused
+    from assay.rollouts.traffic.transitions import Refused
 
     async def run() -> GateResult:
         return await run_gate(found.log, candidate, rollout, by=user(), progress=progress)

@@ -14,9 +14,9 @@ from assay.cli.rollout_tables import folded, measured, share_of, span, units_wor
 
 if TYPE_CHECKING:
     from assay.releases.project import Project
-    from assay.rollouts.plan import Guard, Plan
-    from assay.rollouts.preflight import Preflight
+    from assay.rollouts.planning.preflight import Preflight
     from assay.rollouts.starting import GateResult
+    from assay.rollouts.traffic.plan import Guard, Plan
     from assay.stores.database import Database
 
 _HOUR = 3600
@@ -27,8 +27,8 @@ def differing(database: Database, project: Project, old: str, new: str) -> str:
     """What changes from one kept release to another, in a line. Raises StoreError."""
     from assay.cli.release_lines import summary
     from assay.errors import NotFound
-    from assay.releases.differences import differences
-    from assay.releases.registry import Registry
+    from assay.releases.history.differences import differences
+    from assay.releases.history.registry import Registry
 
     registry = Registry(database)
     try:

@@ -11,8 +11,8 @@ from assay.cli.options import AsJson, Environment, File
 from assay.cli.output import emit, out
 
 if TYPE_CHECKING:
+    from assay.rollouts.evidence.recomputing import Recomputed
     from assay.rollouts.overview import Episode, View
-    from assay.rollouts.recomputing import Recomputed
 
 PRODUCTION = "production"
 Id = Annotated[
@@ -75,9 +75,9 @@ def why(id: Id = "", environment: Environment = PRODUCTION, file: File = None, a
     from assay.cli.rollout_forecast import differing
     from assay.cli.rollout_story import Teller
     from assay.releases.project import Project
+    from assay.rollouts.evidence.recomputing import recomputed
     from assay.rollouts.overview import episode, episodes, opened
-    from assay.rollouts.recomputing import recomputed
-    from assay.rollouts.risk import charges
+    from assay.rollouts.planning.risk import charges
 
     project = Project.load(file)
     budget = project.manifest.rollout.risk_per_quarter
@@ -100,7 +100,7 @@ def why(id: Id = "", environment: Environment = PRODUCTION, file: File = None, a
 
 def _episode(each: Episode) -> dict[str, Any]:
     """A rollout as JSON: times in seconds since 1970."""
-    from assay.rollouts.codec import encode
+    from assay.rollouts.traffic.codec import encode
 
     ended = each.ended
     return {
@@ -170,7 +170,7 @@ def _decisions(again: Recomputed) -> list[dict[str, Any]]:
     """Each recorded decision beside what the raw events give."""
     from dataclasses import asdict
 
-    from assay.rollouts.codec import encode
+    from assay.rollouts.traffic.codec import encode
 
     return [
         _finite(

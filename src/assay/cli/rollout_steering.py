@@ -12,7 +12,7 @@ from assay.cli.output import emit, out
 from assay.errors import InputError
 
 if TYPE_CHECKING:
-    from assay.rollouts.events import Arm
+    from assay.rollouts.traffic.events import Arm
 
 PRODUCTION = "production"
 Why = Annotated[str, typer.Option("--why", "-m", metavar="WHY", help="The reason, for those who ask later.")]
@@ -67,9 +67,9 @@ def exclude(who: User, environment: Environment = PRODUCTION, file: File = None,
 def _pin(who: str, arm: Arm | None, environment: str, *, file: Path | None, as_json: bool) -> None:
     from assay.cli.user import user
     from assay.releases.project import Project
-    from assay.rollouts.assignment import unit_of
     from assay.rollouts.overview import opened
     from assay.rollouts.steering import pin
+    from assay.rollouts.traffic.assignment import unit_of
 
     with opened(Project.load(file), environment) as found:
         rollout = pin(found.log, [who], arm, by=user())

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from assay.cli.rollout_tables import LEGEND, STYLES, counted, day, folded, guard_table, share_of, span, units_word
-from assay.rollouts.events import (
+from assay.rollouts.traffic.events import (
     Aborted,
     Advanced,
     Gated,
@@ -23,11 +23,11 @@ from assay.rollouts.events import (
 )
 
 if TYPE_CHECKING:
-    from assay.rollouts.log import Entry
+    from assay.rollouts.evidence.recomputing import Step
     from assay.rollouts.overview import Episode
-    from assay.rollouts.plan import Plan
-    from assay.rollouts.recomputing import Step
-    from assay.rollouts.risk import Charge
+    from assay.rollouts.planning.risk import Charge
+    from assay.rollouts.traffic.log import Entry
+    from assay.rollouts.traffic.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

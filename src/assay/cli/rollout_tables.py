@@ -15,11 +15,11 @@ from rich.text import Text
 from assay.cli.output import duration
 
 if TYPE_CHECKING:
-    from assay.rollouts.events import Finding
     from assay.rollouts.overview import Episode, Lived, View
-    from assay.rollouts.plan import Guard, Plan
-    from assay.rollouts.risk import Charge
-    from assay.rollouts.state import Rollout
+    from assay.rollouts.planning.risk import Charge
+    from assay.rollouts.traffic.events import Finding
+    from assay.rollouts.traffic.plan import Guard, Plan
+    from assay.rollouts.traffic.state import Rollout
 
 CELLS = 4
 """Characters of a bar."""

@@ -85,7 +85,7 @@ def _opened(name: str, judge: str, file: Path | None) -> Scorer:
 
     if not asks_judge(name) or name not in scorer_names():
         return open_scorers([name])[0]
-    from assay.releases.bench import bench
+    from assay.releases.measuring.bench import bench
 
     return open_scorers([name], judge=bench(file).open(judge))[0]
 

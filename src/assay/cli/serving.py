@@ -50,7 +50,7 @@ def serve(
     """
     from assay.cli.user import user
     from assay.releases.project import Project
-    from assay.rollouts.opening import open_deployment
+    from assay.rollouts.live.opening import open_deployment
     from assay.serving.app import create_app
     from assay.serving.server import listen
     from assay.serving.server import serve as run

@@ -82,8 +82,8 @@ def trace_score(
 
     from assay.cli.evaluation import show_result
     from assay.cli.progress import EvaluationProgress
-    from assay.releases.evaluating import Evaluated
-    from assay.releases.live_scoring import score_traces
+    from assay.releases.measuring.evaluating import Evaluated
+    from assay.releases.measuring.live_scoring import score_traces
     from assay.releases.project import Project
 
     project = Project.load(file)

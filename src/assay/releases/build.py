@@ -21,9 +21,9 @@ from assay.models.reranking import Reranker
 from assay.releases import parts
 from assay.releases.application import Application
 from assay.releases.evidence import ANSWER_TOKENS, LEAST_TOKENS, MARGIN_TOKENS
+from assay.releases.file.sections import EXTRACTIVE
 from assay.releases.manifest import Manifest
 from assay.releases.project import Project
-from assay.releases.sections import EXTRACTIVE
 from assay.releases.state_writer import StateWriter
 from assay.retrieval.neighbours import WithNeighbours
 from assay.retrieval.retriever import Retriever, SearchRecipe

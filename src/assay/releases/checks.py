@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from assay.releases.locator import KeyPath, nearest
+from assay.releases.file.locator import KeyPath, nearest
+from assay.releases.file.mistakes import Mistake, suggest
+from assay.releases.file.sections import EXTRACTIVE, ModelChoice
 from assay.releases.manifest import DEFAULT_MODEL, PACKAGED_EMBEDDER, Manifest
-from assay.releases.mistakes import Mistake, suggest
-from assay.releases.sections import EXTRACTIVE, ModelChoice
 
 OFFLINE = "offline"
 _JUDGES = frozenset({"panel", "majority", "cascade", "claims"})

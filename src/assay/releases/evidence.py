@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.answering.prompted import HISTORY_TOKENS
 from assay.models.tokens import estimate
-from assay.releases.sections import EXTRACTIVE
+from assay.releases.file.sections import EXTRACTIVE
 
 ANSWER_TOKENS = 1_024
 """What is left for the answer in a model's window where the application sets no limit."""

@@ -20,9 +20,9 @@ from pydantic import BaseModel
 
 from assay.answering.prompt import Prompt
 from assay.digest import canonical
+from assay.releases.file.quantities import Duration, Money
+from assay.releases.file.sections import Source
 from assay.releases.manifest import PACKAGED_EMBEDDER, Manifest
-from assay.releases.quantities import Duration, Money
-from assay.releases.sections import Source
 
 FORMAT = 1
 """Of the canonical bytes; a reader of old releases looks here first."""

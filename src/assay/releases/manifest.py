@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from assay.releases.governance import Evaluation, Limits, Tracing
-from assay.releases.rollout_section import RolloutPlan
-from assay.releases.sections import (
+from assay.releases.file.governance import Evaluation, Limits, Tracing
+from assay.releases.file.rollout_section import RolloutPlan
+from assay.releases.file.sections import (
     EXTRACTIVE,
     AnswerRecipe,
     App,

@@ -16,9 +16,9 @@ from assay.ingestion.rich_parsing import RichParser
 from assay.ingestion.sources import Source
 from assay.models.chat import ChatModel
 from assay.models.embedding import Embedder
+from assay.releases.file.sections import COMPATIBLE, ModelChoice
 from assay.releases.manifest import Manifest
 from assay.releases.project import Project
-from assay.releases.sections import COMPATIBLE, ModelChoice
 from assay.stores.index import Index
 
 if TYPE_CHECKING:

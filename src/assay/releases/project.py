@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from assay.errors import ConfigError
+from assay.releases.file.reading import FILE_NAME, ApplicationFile, read
 from assay.releases.manifest import Manifest
-from assay.releases.reading import FILE_NAME, ApplicationFile, read
 from assay.releases.release import Release
 
 STATE = ".assay"

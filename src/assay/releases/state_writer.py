@@ -38,8 +38,8 @@ class StateWriter:
     def _opened(self) -> TraceStore:
         with self._lock:
             if self._traces is None:
+                from assay.releases.history.snapshots import Snapshots
                 from assay.releases.parts import database
-                from assay.releases.snapshots import Snapshots
                 from assay.releases.store import ReleaseStore
                 from assay.stores.blobs import BlobStore
                 from assay.stores.traces import TraceStore

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from assay.errors import InputError, NotFound
-from assay.releases.environments import ENVIRONMENTS, point
+from assay.releases.history.environments import ENVIRONMENTS, point
 from assay.releases.parts import database
 from assay.releases.project import Project
-from assay.rollouts.events import (
+from assay.rollouts.evidence.following import observation
+from assay.rollouts.evidence.rollout import Evidence
+from assay.rollouts.evidence.wording import waiting
+from assay.rollouts.traffic.events import (
     Aborted,
     Deployed,
     Event,
@@ -21,13 +24,10 @@ from assay.rollouts.events import (
     RolledBack,
     Started,
 )
-from assay.rollouts.evidence import Evidence
-from assay.rollouts.following import observation
-from assay.rollouts.log import Entry, TrafficLog
-from assay.rollouts.observations import stream
-from assay.rollouts.state import Rollout, Traffic
-from assay.rollouts.transitions import transition
-from assay.rollouts.wording import waiting
+from assay.rollouts.traffic.log import Entry, TrafficLog
+from assay.rollouts.traffic.observations import stream
+from assay.rollouts.traffic.state import Rollout, Traffic
+from assay.rollouts.traffic.transitions import transition
 from assay.stores.database import Database
 from assay.stores.events import EventLog
 

@@ -18,18 +18,18 @@ from assay.evaluation.running.progress import Watcher
 from assay.evaluation.verdicts import Fail, Inconclusive, Pass, Verdict
 from assay.releases import parts
 from assay.releases.build import open_application
-from assay.releases.evaluating import Evaluated, Wanted, asked_guards, dataset_of, evaluate, scorers_of
+from assay.releases.history.reference import project_of
+from assay.releases.history.snapshots import Snapshots
+from assay.releases.measuring.evaluating import Evaluated, Wanted, asked_guards, dataset_of, evaluate, scorers_of
 from assay.releases.project import Project
-from assay.releases.reference import project_of
-from assay.releases.snapshots import Snapshots
-from assay.rollouts.events import Gated, Started
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.opening import here
-from assay.rollouts.plan import Plan
-from assay.rollouts.planning import Knowledge, Planned, known, planned
-from assay.rollouts.state import Rollout, Traffic
+from assay.rollouts.live.opening import here
+from assay.rollouts.planning.planning import Knowledge, Planned, known, planned
 from assay.rollouts.steering import ENDINGS, ending
-from assay.rollouts.transitions import Refused
+from assay.rollouts.traffic.events import Gated, Started
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.plan import Plan
+from assay.rollouts.traffic.state import Rollout, Traffic
+from assay.rollouts.traffic.transitions import Refused
 from assay.stores.database import Database
 from assay.stores.events import Conflict
 

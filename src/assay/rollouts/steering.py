@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from assay.rollouts.assignment import unit_of
-from assay.rollouts.events import Aborted, Arm, Deployed, Event, Paused, Pinned, Promoted, Resumed, RolledBack
-from assay.rollouts.log import Entry, TrafficLog
-from assay.rollouts.state import Rollout, Traffic
-from assay.rollouts.transitions import Refused
+from assay.rollouts.traffic.assignment import unit_of
+from assay.rollouts.traffic.events import Aborted, Arm, Deployed, Event, Paused, Pinned, Promoted, Resumed, RolledBack
+from assay.rollouts.traffic.log import Entry, TrafficLog
+from assay.rollouts.traffic.state import Rollout, Traffic
+from assay.rollouts.traffic.transitions import Refused
 from assay.stores.events import Conflict
 
 ENDINGS = {

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from assay import __version__
 from assay.errors import InputError
 from assay.releases.application import Application
-from assay.rollouts.feedback import Said
+from assay.rollouts.live.feedback import Said
 from assay.serving import errors, reference
 from assay.serving.admission import Admission
 from assay.serving.asking import asked, check_model

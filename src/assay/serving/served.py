@@ -13,7 +13,7 @@ from assay.errors import NotFound
 from assay.releases.application import Application
 from assay.releases.release import Release
 from assay.retrieval.found import Found, Mode
-from assay.rollouts.feedback import Rated, Said
+from assay.rollouts.live.feedback import Rated, Said
 
 
 class Served(Protocol):

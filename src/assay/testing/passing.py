@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay.releases.evaluating import Evaluated
+    from assay.releases.measuring.evaluating import Evaluated
 
 
 def assert_passes(
@@ -46,7 +46,7 @@ def assert_passes(
     from assay.evaluation.reporting.markdown import markdown_summary
     from assay.evaluation.reporting.summary import report
     from assay.evaluation.verdicts import Fail, Inconclusive
-    from assay.releases.evaluating import Wanted, evaluate
+    from assay.releases.measuring.evaluating import Wanted, evaluate
     from assay.releases.project import Project
 
     if inconclusive not in ("fail", "skip", "pass"):

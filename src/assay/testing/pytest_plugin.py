@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from assay.releases.evaluating import Evaluated
+    from assay.releases.measuring.evaluating import Evaluated
 
 _TOLD = pytest.StashKey[list[str]]()
 

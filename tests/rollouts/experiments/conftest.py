@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from assay.rollouts.events import ExperimentEnded, SharesChanged
 from assay.rollouts.experiments.deciding import EVERY_SECONDS, decide, due, next_shares
 from assay.rollouts.experiments.evidence import Evidence
-from assay.rollouts.observations import Observation
-from assay.rollouts.plan import Design, Guard, Policy
-from assay.rollouts.state import Experiment
+from assay.rollouts.traffic.events import ExperimentEnded, SharesChanged
+from assay.rollouts.traffic.observations import Observation
+from assay.rollouts.traffic.plan import Design, Guard, Policy
+from assay.rollouts.traffic.state import Experiment
 
 QUALITY = Guard("quality", "quality", "share", allowed=0.0, harm=0.0, higher_is_better=True)
 ERRORS = Guard("errors", "errors", "share", allowed=0.05, harm=0.0)

@@ -11,18 +11,18 @@ import pytest
 
 from assay.errors import InputError
 from assay.evaluation.scoring import Metric
-from assay.releases.environments import point
+from assay.releases.history.environments import point
+from assay.releases.history.snapshots import Snapshots
 from assay.releases.project import Project
-from assay.releases.snapshots import Snapshots
-from assay.rollouts.events import Deployed, ExperimentEnded, ExperimentStarted
 from assay.rollouts.experiments.design import Wanted, designed, names_of, ranking_design
 from assay.rollouts.experiments.starting import check_free, start, stop
-from assay.rollouts.guards import Knowledge
-from assay.rollouts.history import History, Past
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.plan import Design
-from assay.rollouts.state import Traffic
-from assay.rollouts.transitions import Refused
+from assay.rollouts.planning.guards import Knowledge
+from assay.rollouts.planning.history import History, Past
+from assay.rollouts.traffic.events import Deployed, ExperimentEnded, ExperimentStarted
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.plan import Design
+from assay.rollouts.traffic.state import Traffic
+from assay.rollouts.traffic.transitions import Refused
 from assay.stores.database import Database
 from assay.stores.events import EventLog
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assay.rollouts.experiments.deciding import needed, next_shares
 from assay.rollouts.experiments.evidence import Evidence
-from assay.rollouts.observations import Observation
+from assay.rollouts.traffic.observations import Observation
 
 
 def seen(unit: str, arm: str, value: float, *, stage: int = 0, trace: str = "", metric: str = "quality") -> Observation:

@@ -11,16 +11,16 @@ from typing import Any
 import anyio
 import pytest
 
-from assay.rollouts.assignment import assign, unit_of
-from assay.rollouts.events import Deployed, ExperimentEnded, ExperimentStarted, SharesChanged
 from assay.rollouts.experiments.conducting import ExperimentConduct
 from assay.rollouts.experiments.following import Following
 from assay.rollouts.experiments.overview import Overview, episode, episodes
 from assay.rollouts.experiments.recomputing import recomputed
 from assay.rollouts.experiments.starting import stop
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.observations import Observation, stream
-from assay.rollouts.plan import Design
+from assay.rollouts.traffic.assignment import assign, unit_of
+from assay.rollouts.traffic.events import Deployed, ExperimentEnded, ExperimentStarted, SharesChanged
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.observations import Observation, stream
+from assay.rollouts.traffic.plan import Design
 from assay.stores.database import Database
 from assay.stores.events import EventLog
 

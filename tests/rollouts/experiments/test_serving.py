@@ -14,11 +14,11 @@ from assay.answering.events import Answer, Question
 from assay.documents import Chunk, Citation
 from assay.errors import ModelUnavailable
 from assay.retrieval.found import Candidate, Found
-from assay.rollouts.assignment import assign, unit_of
-from assay.rollouts.events import ExperimentEnded, ExperimentStarted
 from assay.rollouts.experiments.design import ranking_design
-from assay.rollouts.plan import Design
-from assay.rollouts.routing import INTERLEAVED
+from assay.rollouts.traffic.assignment import assign, unit_of
+from assay.rollouts.traffic.events import ExperimentEnded, ExperimentStarted
+from assay.rollouts.traffic.plan import Design
+from assay.rollouts.traffic.routing import INTERLEAVED
 
 pytestmark = pytest.mark.anyio
 

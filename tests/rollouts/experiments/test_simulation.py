@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assay.rollouts.plan import Guard
+from assay.rollouts.traffic.plan import Guard
 
 COST = Guard("cost", "cost", "mean", allowed=1.0, harm=1.0, bound=0.1)
 
@@ -144,7 +144,7 @@ def test_users_who_are_split_otherwise_end_the_experiment(make: Any) -> None:
     run = make.simulate(plan, make.rates({"A": 0.5, "B": 0.5}), seed=1, units=50)
     evidence = run.evidence
     from assay.rollouts.experiments.deciding import decide
-    from assay.rollouts.observations import Observation
+    from assay.rollouts.traffic.observations import Observation
 
     for at in range(400):
         evidence.add(Observation(f"more {at}", "A" if at % 3 else "B", 0, f"m{at}", {"quality": at % 2}))

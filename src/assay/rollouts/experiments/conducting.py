@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from anyio import CapacityLimiter, to_thread
 
-from assay.rollouts.conducting import decision
-from assay.rollouts.events import Event, ExperimentEnded
 from assay.rollouts.experiments.following import Following
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.state import Experiment
-from assay.rollouts.transitions import Refused
+from assay.rollouts.live.conducting import decision
+from assay.rollouts.traffic.events import Event, ExperimentEnded
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.state import Experiment
+from assay.rollouts.traffic.transitions import Refused
 from assay.stores.events import Conflict, EventLog
 
 

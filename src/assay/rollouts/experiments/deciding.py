@@ -10,11 +10,11 @@ import math
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from assay.rollouts.deciding import MISMATCH_ALPHA
-from assay.rollouts.events import Decision, ExperimentEnded, SharesChanged
+from assay.rollouts.evidence.deciding import MISMATCH_ALPHA
 from assay.rollouts.experiments import wording
 from assay.rollouts.experiments.evidence import Evidence
-from assay.rollouts.state import Experiment
+from assay.rollouts.traffic.events import Decision, ExperimentEnded, SharesChanged
+from assay.rollouts.traffic.state import Experiment
 from assay.statistics.anytime.evidence import threshold
 from assay.statistics.anytime.thompson import top_two
 

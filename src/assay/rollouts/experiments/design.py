@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assay.errors import ConfigError, InputError
+from assay.releases.file.rollout_section import RolloutGuard
 from assay.releases.project import Project
-from assay.releases.rollout_section import RolloutGuard
-from assay.rollouts.guards import Guarding, Knowledge
-from assay.rollouts.plan import Design, Guard, Policy, Sticky
+from assay.rollouts.planning.guards import Guarding, Knowledge
+from assay.rollouts.traffic.plan import Design, Guard, Policy, Sticky
 
 MOST_ARMS = 6
 FLOOR = 0.1

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from scipy.special import betaln, xlog1py, xlogy
 
-from assay.rollouts.events import Finding
+from assay.rollouts.traffic.events import Finding
 from assay.scores import Estimate
 from assay.statistics.anytime.evidence import threshold
 from assay.statistics.anytime.interleaving import Preference, SignTest, Slot, team_draft

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from assay.rollouts.amount_evidence import AmountEvidence
-from assay.rollouts.events import Finding
-from assay.rollouts.plan import Guard
-from assay.rollouts.tail_evidence import TailEvidence
+from assay.rollouts.evidence.amounts import AmountEvidence
+from assay.rollouts.evidence.tails import TailEvidence
+from assay.rollouts.traffic.events import Finding
+from assay.rollouts.traffic.plan import Guard
 
 _Compared: TypeAlias = AmountEvidence | TailEvidence
 

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from assay.rollouts.events import Finding
 from assay.rollouts.experiments.drafting import PREFERENCES, Wins
 from assay.rollouts.experiments.duels import Duel, Tally
-from assay.rollouts.observations import Observation
-from assay.rollouts.plan import Design, Guard
+from assay.rollouts.traffic.events import Finding
+from assay.rollouts.traffic.observations import Observation
+from assay.rollouts.traffic.plan import Design, Guard
 from assay.scores import Estimate
 from assay.statistics.anytime.evidence import threshold
 from assay.statistics.anytime.srm import SampleRatio

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.rollouts.events import ExperimentStarted, SharesChanged
+from assay.rollouts.evidence.following import AT_ONCE, observation
 from assay.rollouts.experiments.deciding import Decided, alarmed, decide
 from assay.rollouts.experiments.evidence import Evidence
-from assay.rollouts.following import AT_ONCE, observation
-from assay.rollouts.log import Entry, TrafficLog
-from assay.rollouts.observations import stream
-from assay.rollouts.state import Experiment, Traffic
-from assay.rollouts.transitions import transition
+from assay.rollouts.traffic.events import ExperimentStarted, SharesChanged
+from assay.rollouts.traffic.log import Entry, TrafficLog
+from assay.rollouts.traffic.observations import stream
+from assay.rollouts.traffic.state import Experiment, Traffic
+from assay.rollouts.traffic.transitions import transition
 from assay.stores.events import EventLog, Recorded
 
 

@@ -20,10 +20,10 @@ from assay.documents import Scalar
 from assay.errors import AssayError
 from assay.releases.application import Application
 from assay.retrieval.found import Candidate, Found
-from assay.rollouts.applications import Applications
 from assay.rollouts.experiments.drafting import draft
-from assay.rollouts.routing import INTERLEAVED, Way
-from assay.rollouts.state import Traffic
+from assay.rollouts.live.applications import Applications
+from assay.rollouts.traffic.routing import INTERLEAVED, Way
+from assay.rollouts.traffic.state import Traffic
 from assay.statistics.anytime.interleaving import Preference, Slot, Team, credit
 from assay.traces import Attribute
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.errors import InputError, NotFound
-from assay.rollouts.events import ExperimentEnded, ExperimentStarted, SharesChanged
 from assay.rollouts.experiments.deciding import waiting
 from assay.rollouts.experiments.evidence import Evidence
 from assay.rollouts.experiments.following import Following
-from assay.rollouts.log import Entry, TrafficLog
-from assay.rollouts.state import Experiment, Traffic
+from assay.rollouts.traffic.events import ExperimentEnded, ExperimentStarted, SharesChanged
+from assay.rollouts.traffic.log import Entry, TrafficLog
+from assay.rollouts.traffic.state import Experiment, Traffic
 from assay.stores.events import EventLog
 
 REASONS: Mapping[str, str] = {

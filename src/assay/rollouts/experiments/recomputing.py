@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from assay.errors import NotFound
-from assay.rollouts.events import ExperimentEnded, ExperimentStarted, Finding, SharesChanged
+from assay.rollouts.evidence.following import AT_ONCE, observation
+from assay.rollouts.evidence.recomputing import findings_differ, placed
 from assay.rollouts.experiments.deciding import Decided, alarmed, decide, due, needed, next_shares, spelt
 from assay.rollouts.experiments.evidence import Evidence
-from assay.rollouts.following import AT_ONCE, observation
-from assay.rollouts.log import Entry
-from assay.rollouts.observations import stream
-from assay.rollouts.recomputing import findings_differ, placed
-from assay.rollouts.state import Experiment, Traffic
-from assay.rollouts.transitions import transition
+from assay.rollouts.traffic.events import ExperimentEnded, ExperimentStarted, Finding, SharesChanged
+from assay.rollouts.traffic.log import Entry
+from assay.rollouts.traffic.observations import stream
+from assay.rollouts.traffic.state import Experiment, Traffic
+from assay.rollouts.traffic.transitions import transition
 from assay.stores.events import EventLog
 
 _SHARE = 1e-6

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 from assay.errors import InputError
-from assay.rollouts.conducting import decision
-from assay.rollouts.events import ExperimentEnded, ExperimentStarted
-from assay.rollouts.log import TrafficLog
-from assay.rollouts.plan import Design
-from assay.rollouts.state import Experiment, Traffic
-from assay.rollouts.transitions import Refused, transition
+from assay.rollouts.live.conducting import decision
+from assay.rollouts.traffic.events import ExperimentEnded, ExperimentStarted
+from assay.rollouts.traffic.log import TrafficLog
+from assay.rollouts.traffic.plan import Design
+from assay.rollouts.traffic.state import Experiment, Traffic
+from assay.rollouts.traffic.transitions import Refused, transition
 from assay.stores.events import Conflict, EventLog
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from assay.rollouts.events import Finding
+from assay.rollouts.evidence.wording import one_in, spell_time
 from assay.rollouts.experiments.evidence import Evidence, Harmed
-from assay.rollouts.plan import Guard
-from assay.rollouts.wording import one_in, spell_time
+from assay.rollouts.traffic.events import Finding
+from assay.rollouts.traffic.plan import Guard
 from assay.statistics.anytime.evidence import threshold
 
 HEADS: Mapping[str, str] = {"user": "users", "session": "sessions", "request": "answers"}

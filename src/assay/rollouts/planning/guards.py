@@ -1,0 +1,196 @@
+"""The guards that ``[rollout.guards]`` names, as questions that this application's traffic can answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from assay.errors import ConfigError
+from assay.evaluation.scoring import Metric
+from assay.releases.file.locator import locate, nearest
+from assay.releases.file.mistakes import suggest
+from assay.releases.file.rollout_section import RolloutGuard
+from assay.releases.project import Project
+from assay.rollouts.evidence.tails import needed
+from assay.rollouts.planning.cost_bound import TIMES_MEAN, cost_bound, free, unpriced
+from assay.rollouts.planning.history import History
+from assay.rollouts.planning.judge_power import Power
+from assay.rollouts.planning.scored_live import GIVEN_BY, RUBRICS, lacking
+from assay.rollouts.traffic.plan import Guard
+from assay.statistics.anytime.exceedance import quantile_limit
+
+TIMES = ("latency", "first_token")
+NATIVE = ("errors", "abstention", "feedback", "cost", *TIMES)
+"""Metrics that every answer, or its user, tells without a scorer."""
+LEAST_POWER = 0.1
+"""A judge that sees less of a difference than this is no guard."""
+_TAIL = re.compile(r"(?P<metric>latency|first_token)_p(?P<percent>(?!00)\d{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known before a plan is made: live's recent answers, the metrics that the scorers of judged guards give,
+    and by metric the judge's power, or why nothing is known of it. ``judge_cost`` is what a judged answer costs in US
+    dollars, None where nobody knows."""
+
+    history: History = field(default_factory=History)
+    metrics: tuple[Metric, ...] = ()
+    powers: Mapping[str, Power | str] = field(default_factory=dict)
+    judge_cost: float | None = None
+
+
+@dataclass(slots=True)
+class Guarding:
+    """Makes guards for one rollout; ``notices`` is what a person should know of them."""
+
+    candidate: Project
+    live: Project
+    knowledge: Knowledge
+    at: float
+    notices: list[str] = field(default_factory=list)
+
+    def guards(self) -> tuple[Guard, ...]:
+        """The guards of the candidate's file. Raises ConfigError for one that nothing can be said of, and where none
+        is left."""
+        asked = self.candidate.manifest.rollout.guards
+        found = [guard for name, bound in asked.items() if (guard := self._guard(name, bound)) is not None]
+        if not found:
+            self._refuse(next(iter(asked), ""), "no guard is left that could be asked; name one, such as errors")
+        return tuple(found)
+
+    def _guard(self, name: str, bound: RolloutGuard) -> Guard | None:
+        tail = _TAIL.fullmatch(name)
+        if tail:
+            return self._quantile(name, tail["metric"], int(tail["percent"]) / 100, bound)
+        match name:
+            case "errors" | "abstention":
+                return self._share(name, bound)
+            case "feedback":
+                return self._share(name, bound, higher_is_better=True)
+            case "cost":
+                return self._cost(name, bound)
+            case "latency" | "first_token":
+                return self._time(name, bound)
+            case _:
+                return self._judged(name, bound)
+
+    def _share(self, name: str, bound: RolloutGuard, *, higher_is_better: bool = False) -> Guard:
+        allowed, harm = self._margin(name, bound)
+        return Guard(name, name, "share", allowed, harm, higher_is_better)
+
+    def _quantile(self, name: str, metric: str, quantile: float, bound: RolloutGuard) -> Guard:
+        allowed, harm = self._ratio(name, bound)
+        past = self.knowledge.history.of(metric)
+        frozen = quantile_limit(past, quantile) if len(past) >= needed(quantile) else None
+        return Guard(name, metric, "quantile", allowed, harm, quantile=quantile, frozen=frozen or None)
+
+    def _time(self, name: str, bound: RolloutGuard) -> Guard:
+        allowed, harm = self._ratio(name, bound)
+        past = self.knowledge.history.of(name)
+        if not past:
+            self._refuse(
+                name,
+                f"the mean of {name} needs a largest value, which is {TIMES_MEAN:g} times live's mean, and live has no "
+                f"recorded answer; let it answer some, or guard {name}_p95, which needs none",
+            )
+        return Guard(name, name, "mean", allowed, harm, bound=TIMES_MEAN * sum(past) / len(past))
+
+    def _cost(self, name: str, bound: RolloutGuard) -> Guard | None:
+        explicit = "guards" in self.candidate.manifest.rollout.model_fields_set
+        if free(self.candidate):
+            self.notices.append("rollout.guards.cost is left out: no answer of the candidate can cost anything")
+            return None
+        if free(self.live):
+            self._refuse(
+                name, "live's answers cost nothing and the candidate's do: no ratio bounds that; leave cost out"
+            )
+        unknown = sorted({*unpriced(self.candidate, self.at), *unpriced(self.live, self.at)})
+        if unknown:
+            models = ", ".join(f"models.{each}" for each in unknown)
+            told = f"no price is known for {models}; write price = {{ input = …, output = … }} there"
+            if explicit:
+                self._refuse(name, f"{told}, or leave cost out")
+            self.notices.append(f"rollout.guards.cost is left out: {told}")
+            return None
+        allowed, harm = self._ratio(name, bound)
+        found = cost_bound((self.candidate, self.live), self.knowledge.history.of("cost"), self.at)
+        if found is None:
+            self._refuse(name, "nothing says what an answer may cost at most; set limits.cost_per_answer")
+        most, source = found
+        self.notices.append(f"rollout.guards.cost: an answer counts with at most {most:.3g} USD ({source})")
+        return Guard(name, "cost", "mean", allowed, harm, bound=most)
+
+    def _judged(self, name: str, bound: RolloutGuard) -> Guard:
+        metric = next((each for each in self.knowledge.metrics if each.name == name), None)
+        needs = lacking(name)
+        if needs is not None:
+            self._refuse(name, f"{name} needs {needs}, which live answers do not have; {self._known(name)}")
+        if metric is None and name in RUBRICS:
+            judge, rubric = self.candidate.manifest.evaluation.judge, RUBRICS[name]
+            self._refuse(
+                name,
+                f"nothing measures {name} on live answers: the judge {judge!r} has no rubric {rubric}; "
+                "a language model has it: name one as evaluation.judge",
+            )
+        if metric is None or metric.kind != "share":
+            self._refuse(name, f"nothing measures {name} on live answers; {self._known(name)}")
+        allowed, harm = self._margin(name, bound)
+        better, found = metric.higher_is_better, self.knowledge.powers.get(name)
+        if isinstance(found, Power):
+            if found.low < LEAST_POWER:
+                self._refuse(
+                    name,
+                    f"by {found.goods + found.bads} labels the judge gives good answers {found.good:.2f} and bad ones "
+                    f"{found.bad:.2f} on average: it may see as little as {max(0.0, found.low):.2f} of a difference; "
+                    "label more, take a better judge, or leave the guard out",
+                )
+            self.notices.append(
+                f"rollout.guards.{name}: by {found.goods + found.bads} labels the judge sees at least {found.low:.2f} "
+                f"of a difference, so a margin of {allowed:g} is {allowed * found.low:.3g} to it"
+            )
+            power = min(1.0, found.low)
+            return Guard(
+                name,
+                name,
+                "share",
+                allowed,
+                harm,
+                better,
+                judged=True,
+                judge_power=power,
+                judged_good=found.good,
+                judged_bad=found.bad,
+            )
+        if isinstance(found, str) and metric.judged:
+            self.notices.append(
+                f"rollout.guards.{name} is the judge's word alone, not corrected: {found} (`assay label` corrects it)"
+            )
+        return Guard(name, name, "share", allowed, harm, better, judged=True)
+
+    def _margin(self, name: str, bound: RolloutGuard) -> tuple[float, float]:
+        if bound.margin is None:
+            self._refuse(name, f"{name} is a share, which is guarded by a margin: {{ margin = 0.02 }}")
+        if bound.margin >= 1 or (bound.harm or 0.0) >= 1:
+            self._refuse(name, "a margin of a share lies below 1: 0.02 is two percentage points")
+        return bound.margin, bound.harm or 0.0
+
+    def _ratio(self, name: str, bound: RolloutGuard) -> tuple[float, float]:
+        if bound.ratio is None:
+            self._refuse(name, f"{name} is an amount, which is guarded by a ratio: {{ ratio = 1.2 }}")
+        return bound.ratio, bound.ratio if bound.harm is None else bound.harm
+
+    def _known(self, name: str) -> str:
+        names = {*NATIVE, *(f"{each}_p95" for each in TIMES), *GIVEN_BY}
+        return suggest(name, names | {each.name for each in self.knowledge.metrics if lacking(each.name) is None})
+
+    def _refuse(self, name: str, message: str) -> NoReturn:
+        file = self.candidate.file
+        line = nearest(locate(file.text), ("rollout", "guards", name)) if file.text else None
+        raise ConfigError(f"rollout.guards.{name}: {message}", path=str(file.path), line=line)
+
+
+def judged_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Those guards that need a scorer."""
+    return tuple(name for name in names if name not in NATIVE and not _TAIL.fullmatch(name))

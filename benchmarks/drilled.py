@@ -30,13 +30,13 @@ class Behaviour:
     """``errors`` is the share of requests that fail, ``delay`` the median seconds before the first word."""
 
     errors: float = 0.0
-    delay: float = 0.02
+    delay: float = 0.15
 
 
 BEHAVIOURS = {
     "steady": Behaviour(),
     "failing": Behaviour(errors=0.10),
-    "slow": Behaviour(delay=0.08),
+    "slow": Behaviour(delay=0.4),
     "shaky": Behaviour(errors=0.03),
 }
 
@@ -56,7 +56,12 @@ class Model:
         told = "\n".join(_text(message) for message in request.body["messages"])
         said = _answer(told, self.random)
         delay = behaviour.delay * self.random.lognormvariate(0.0, 0.45)
-        return Say(said, delay=delay, usage=Usage(input=len(told) // 4, output=len(said) // 4))
+        return Say(
+            said,
+            pieces=re.split(r"(?<=\]) ", said),
+            delay=delay,
+            usage=Usage(input=len(told) // 4, output=len(said) // 4),
+        )
 
     def server(self) -> ModelServer:
         """A server that is not running yet."""

@@ -101,14 +101,14 @@ def test_needed_grows_towards_the_null_and_is_never_none_with_a_spread() -> None
 def test_equal_cases_need_as_many_more_as_the_rule_of_three_says(n: int) -> None:
     of = contrast([0.0] * n)
     more = needed(of, null=-0.02)
-    assert more == 114 - n  # .98^114 < .1, α = .05 on one side
-    assert contrast([0.0] * 114).bounds(0.9)[0] > -0.02 > contrast([0.0] * 113).bounds(0.9)[0]
+    assert more == 149 - n  # .98^149 < .05
+    assert contrast([0.0] * 149).bounds(0.9)[0] > -0.02 > contrast([0.0] * 113).bounds(0.9)[0]
     assert needed(of, null=0.0) is None
     assert needed(contrast([0.1] * n), null=0.1) is None
 
 
 def test_equal_cases_of_documents_are_counted_by_document() -> None:
-    assert needed(contrast([0.0] * 40, clusters=[i // 2 for i in range(40)]), null=-0.02) == (114 - 20) * 2
+    assert needed(contrast([0.0] * 40, clusters=[i // 2 for i in range(40)]), null=-0.02) == (149 - 20) * 2
 
 
 def test_too_few_equal_differences_without_a_range_have_no_interval() -> None:

@@ -56,18 +56,23 @@ class Contrast:
         name = "paired t, widened for skewness" if self.gains is None else "gains and losses by Wilson score, MOVER"
         return name if self.groups is None else f"{name}, {self.of.groups} clusters (CR2)"
 
-    def bounds(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Both ends of the interval for the mean difference."""
+    def bounds(self, confidence: float = 0.95, *, one_end: bool = False) -> tuple[float, float]:
+        """Both ends of the interval for the mean difference.
+
+        ``one_end``: only one of them will be used, so each must hold with half of what is left of ``confidence``.
+        A kind of change that no case shows can be missed at one end alone: an interval of both may give it all.
+        """
+        unshown = (1 + confidence) / 2 if one_end else confidence
         if self.signs is not None:
             return _signed(self.signs, self.of.groups, confidence)
         if self.gains is not None and self.losses is not None and self.span is not None:
-            low, high = _mover(self.of, self.gains, self.losses, confidence)
+            low, high = _mover(self.of, self.gains, self.losses, confidence, unshown)
             return max(-1.0, low) * self.span, min(1.0, high) * self.span
         if self.span is None:
             return (-math.inf, math.inf) if self.bare else skewed_bounds(self.of, confidence)
         low, high = skewed_bounds(self.of, confidence)
         if self.of.variance == 0:
-            share = unseen(self.of.groups, confidence)
+            share = unseen(self.of.groups, unshown)
             low, high = (self.of.mean + share * (end - self.of.mean) for end in (-self.span, self.span))
         return max(-self.span, low), min(self.span, high)
 
@@ -85,7 +90,7 @@ class Contrast:
         low, high = math.log(1e-9), math.log(0.499)
 
         def excluded(alpha: float) -> bool:
-            end = self.bounds(1 - 2 * alpha)[side]
+            end = self.bounds(1 - 2 * alpha, one_end=True)[side]
             return end < null if upper else end > null
 
         if not excluded(math.exp(high)):
@@ -137,12 +142,12 @@ def _signed(signs: tuple[int, int], groups: int, confidence: float) -> tuple[flo
     return (2 * found.low - 1) * total / groups, (2 * found.high - 1) * total / groups
 
 
-def _mover(of: Moments, gains: Moments, losses: Moments, confidence: float) -> tuple[float, float]:
+def _mover(of: Moments, gains: Moments, losses: Moments, confidence: float, unshown: float) -> tuple[float, float]:
     """An interval for a difference from one for each part, with the parts' correlation."""
     if not math.isfinite(of.variance):
         return -1.0, 1.0
-    gain_low, gain_high = _part(gains, losses, confidence)
-    loss_low, loss_high = _part(losses, gains, confidence)
+    gain_low, gain_high = _part(gains, losses, confidence, unshown)
+    loss_low, loss_high = _part(losses, gains, confidence, unshown)
     product = math.sqrt(gains.variance * losses.variance)
     together = (gains.variance + losses.variance - of.variance) / (2 * product) if product > 0 else 0.0
     together = max(-1.0, min(1.0, together))
@@ -152,20 +157,23 @@ def _mover(of: Moments, gains: Moments, losses: Moments, confidence: float) -> t
     return low, of.mean + math.sqrt(max(0.0, up * up + down * down - 2 * together * up * down))
 
 
-def _part(of: Moments, other: Moments, confidence: float) -> tuple[float, float]:
+def _part(of: Moments, other: Moments, confidence: float, unshown: float) -> tuple[float, float]:
     """The interval of the gains or of the losses alone.
 
     Where only the other kind was seen, documents are taken to agree on it as little as rare
     events do, not wholly: their number alone would count 30 cases for 15.
     """
-    if of.variance > 0 or other.variance <= 0:
+    if of.variance > 0:
         # Not fewer degrees of freedom than n - 1 would be too bold at one end: a gate asks one end.
         return score_bounds(replace(of, score_df=min(of.score_df, of.n - 1.0)), confidence, prior=_PRIOR)
-    return 0.0, unseen(of.n / (1 + _ALIKE * (of.widest - 1)), confidence)
+    if other.variance <= 0:
+        share = unseen(of.groups, unshown)
+        return of.mean * (1 - share), of.mean + share * (1 - of.mean)
+    return 0.0, unseen(of.n / (1 + _ALIKE * (of.widest - 1)), unshown)
 
 
 def standard_error(of: Contrast, *, alpha: float, upper: bool) -> float:
     """The error that makes the one-sided bound at ``alpha`` a normal one; in the differences' unit."""
-    end = of.bounds(1 - 2 * alpha)[1 if upper else 0]
+    end = of.bounds(1 - 2 * alpha, one_end=True)[1 if upper else 0]
     mean = float(of.differences.mean())
     return abs(end - mean) / normal_quantile(1 - alpha)

@@ -167,7 +167,7 @@ def _if_equal(of: Contrast, null: float, alpha: float) -> int | None:
     if of.span is None or mean == null:
         return None
     share = abs(mean - null) / (of.span + (mean if mean > null else -mean))
-    total = math.log(2 * alpha) / math.log1p(-share) if share < 1 else 1.0
+    total = math.log(alpha) / math.log1p(-share) if share < 1 else 1.0
     more = math.ceil((math.floor(total) + 1 - groups) * of.differences.size / groups)
     return max(1, more) if more <= _MOST else None
 

@@ -62,7 +62,7 @@ def read_mistakes(folder: Path, text: str) -> list[str]:
         (f'{APP}[[sources]]\npath = "a"\ninclude = [\n  "*.md",\n  3,\n]', "6: sources[0].include[1] must be text in quotes, not 3"),
         (f'{APP}[[sources]]\npath = "a"\naccess = []', "4: sources[0].access must not be empty"),
         (f'{APP}[[sources]]\npath = "a"\nmetadata = {{ d = 2024-01-01 }}', '4: sources[0].metadata: "d" must be text, a number, true or false; put dates in quotes'),
-        (f'{APP}[limits]\nlatency_p95 = "4 sec"', '3: limits.latency_p95: "4 sec" has the unit "sec"; known: ms, s, min, h'),
+        (f'{APP}[limits]\nlatency_p95 = "4 sec"', '3: limits.latency_p95: "4 sec" has the unit "sec"; known: ms, s, min, h, d'),
         (f"{APP}[limits]\ncost_per_day = 3", '3: limits.cost_per_day: 3 has no unit: write text such as "3 USD"'),
         (f'{APP}[tracing]\notlp = "localhost:4318"', '3: tracing.otlp: "localhost:4318" is not an address that begins with http:// or https://'),
         (f'{APP}[models.m]\nuses = "extractiv"', '3: models.m: uses = "extractiv" is neither "extractive", "openai-compatible" nor "provider:model" such as "openai:gpt-5-mini"'),

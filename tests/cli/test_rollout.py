@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from assay.cli.rollout_tables import bar, span
+from assay.cli.rollout_tables import bar, interval, span
 from assay.cli.rollout_watch import watch
 from assay.releases.history.environments import point
 from assay.releases.measuring.evaluating import evaluate
@@ -27,7 +27,7 @@ from assay.releases.project import Project
 from assay.rollouts.evidence.following import Follower
 from assay.rollouts.overview import Opened, Overview, opened
 from assay.rollouts.traffic.assignment import assign, unit_of
-from assay.rollouts.traffic.events import Gated, Started
+from assay.rollouts.traffic.events import Finding, Gated, Started
 from assay.rollouts.traffic.log import TrafficLog
 from assay.rollouts.traffic.observations import Observation, stream
 from assay.rollouts.traffic.plan import Guard, Plan
@@ -158,7 +158,11 @@ def test_a_gate_decides_by_its_exit_status(run: Run, live: Path) -> None:
     assert again.json["gate"]["verdict"] == "inconclusive"
     assert "would settle it" in again.json["gate"]["why"]
     assert run("rollout", "watch").code == 2
-    assert [each["outcome"] for each in run("rollout", "list", "--json").json] == ["inconclusive", "rolled back"]
+    listed = run("rollout", "list", "--json").json
+    assert [(each["outcome"], each["charged"]) for each in listed] == [("inconclusive", 0.0), ("rolled back", 0.05)]
+    risk = run("environment", "risk", "--json").json
+    assert (risk["spent"], [each["risk"] for each in risk["charges"]]) == (0.05, [0.05, 0.0])
+    assert "nothing was charged" in " ".join(run("rollout", "why").out.split())
 
 
 def test_a_gate_that_cannot_be_asked_leaves_a_rollout_to_go_on_with(
@@ -425,6 +429,20 @@ def test_watching_tells_of_the_rollout_that_was_watched_not_of_a_later_one(run: 
 )
 def test_a_bar_is_full_only_where_the_threshold_is_reached(log_e: float, shown: str) -> None:
     assert bar(log_e, math.log(20)) == shown
+
+
+@pytest.mark.parametrize(
+    ("guard", "low", "high", "shown"),
+    [
+        (ERRORS, None, None, "+25.0"),
+        (ERRORS, -0.02, 0.4, "+25.0 [-2.0, +40.0]"),
+        (COST, None, None, "×2.00"),
+        (COST, math.nan, math.inf, "×2.00"),
+        (COST, 0.9, 3.1, "×2.00 [0.90, 3.10]"),
+    ],
+)
+def test_bounds_are_shown_where_there_are_any(guard: Guard, low: float | None, high: float | None, shown: str) -> None:
+    assert interval(guard, Finding(guard.name, 0.0, 0.0, 4, 4, 0.5, 0.25, low, high)) == shown
 
 
 def test_lengths_of_time_are_read_easily() -> None:

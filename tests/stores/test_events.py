@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from assay.errors import InputError
+from assay.errors import InputError, StoreError
 from assay.stores.database import Database
 from assay.stores.events import Conflict, EventLog
 
@@ -52,6 +52,20 @@ def test_what_is_no_event_is_refused_by_name(log: EventLog) -> None:
     with pytest.raises(InputError, match="cannot be written as JSON"):
         log.append("a", [{"kind": "x", "n": float("nan")}])
     assert log.version("a") == 0
+
+
+@pytest.mark.parametrize("text", ['{"kind": "x"', "", "[1]", "null"])
+def test_a_damaged_event_is_named_and_nothing_is_read_around_it(tmp_path: Path, text: str) -> None:
+    database = Database.at(tmp_path / "state.db")
+    log = EventLog(database)
+    log.append("environment/production", [{"kind": "x"}, {"kind": "y"}, {"kind": "z"}])
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE events SET event = ? WHERE version = 2", (text,))
+    with pytest.raises(
+        StoreError, match=r"state\.db.*: event 2 of environment/production is damaged; restore .* backup"
+    ):
+        log.read("environment/production")
+    assert [each.version for each in log.read("environment/production", after=2)] == [3]
 
 
 def test_many_writers_leave_no_gap_and_one_of_each_version_wins(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def _set_out(
 
 
 def _introduce(found: Opened, candidate: Candidate, intent: Intent) -> None:
-    """What differs, what the rollout would find out, and what it is charged: in a few lines, on standard error."""
+    """What differs, what the rollout would find out, and what it would be charged: a few lines on standard error."""
     from assay.cli.rollout_forecast import differing, short_forecast
     from assay.cli.rollout_tables import folded
     from assay.rollouts.planning.preflight import preflight
@@ -215,7 +215,8 @@ def _introduce(found: Opened, candidate: Candidate, intent: Intent) -> None:
         f"changes: {differing(found.database, found.project, live, candidate.release)}",
         *planned.notices,
         *lines,
-        f"risk of {allowance.quarter}: charged {allowance.alpha:.3g} of the {allowance.left:.3g} that are left",
+        f"risk of {allowance.quarter}: charged {allowance.alpha:.3g} of the {allowance.left:.3g} that are left, once "
+        "past its gate",
     )
     err.print(f"release {candidate.release[:12]} against {live[:12]}, live in {found.log.environment}", markup=False)
     for line in told:

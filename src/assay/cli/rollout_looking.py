@@ -111,6 +111,7 @@ def _episode(each: Episode) -> dict[str, Any]:
         "by": each.started.by,
         "why": each.started.why,
         "risk": each.started.risk,
+        "charged": each.charged,
         "quarter": each.started.quarter,
         "outcome": each.outcome,
         "because": each.because,

@@ -95,12 +95,17 @@ class Teller:
             f"and {plan.least_answers:,} {units_word(plan)} of the candidate; all at most {span(plan.longest_seconds)}"
         )
         yield self._line(f"guards: {', '.join(guard.name for guard in plan.guards)}")
-        left = f" ({self.charge.left:.3g} of {self.budget:g} were left)" if self.charge is not None else ""
         yield self._line(
             f"errors allowed: a harmless release goes back in at most {share_of(plan.alpha)} of rollouts (alpha); one "
-            f"that is worse than allowed is promoted in at most {share_of(plan.promotion_alpha)}, charged to the risk "
-            f"budget of {event.quarter}{left}"
+            f"that is worse than allowed is promoted in at most {share_of(plan.promotion_alpha)}, "
+            f"{self._charged(event)}"
         )
+
+    def _charged(self, event: Started) -> str:
+        if self.charge is not None and not self.charge.risk:
+            return f"charged to the risk budget of {event.quarter} past the gate only: nothing was charged"
+        left = f" ({self.charge.left:.3g} of {self.budget:g} were left)" if self.charge is not None else ""
+        return f"charged to the risk budget of {event.quarter}{left}"
 
     def _gated(self, event: Gated, entry: Entry, plan: Plan) -> Iterator[Text]:
         match event.verdict:

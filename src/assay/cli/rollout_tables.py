@@ -107,7 +107,7 @@ def risk_lines(
     spent = sum(each.risk for each in charges)
     yield f"{environment}, {quarter}: {spent:.3g} of {budget:g} spent, {max(0.0, budget - spent):.3g} left"
     next_day = datetime.fromtimestamp(renewed, UTC).strftime("%Y-%m-%d")
-    yield f"a rollout is charged the chance of a false promotion it may take; a new budget begins on {next_day} (UTC)"
+    yield f"a rollout past its gate is charged its chance of a false promotion; a new budget begins on {next_day} (UTC)"
     if charges:
         yield ""
         yield "rollout   started           charged   left  outcome"
@@ -266,20 +266,20 @@ def measured(guard: Guard, value: float | None) -> str:
 
 
 def interval(guard: Guard, finding: Finding) -> str:
-    """The difference, or the ratio, between its bounds at any time."""
+    """The difference, or the ratio, between its bounds at any time as far as there are any."""
     low, high, live, candidate = finding.low, finding.high, finding.live, finding.candidate
     if live is None or candidate is None:
         return "-"
     if guard.kind == "mean":
         told = f"×{candidate / live:.2f}" if live else "-"
-        return f"{told} [{_ratio(low)}, {_ratio(high)}]"
-    return f"{_points(candidate - live)} [{_points(low)}, {_points(high)}]"
+        return told if not _known(low, high) else f"{told} [{_end(low, '.2f')}, {_end(high, '.2f')}]"
+    told = f"{100 * (candidate - live):+.1f}"
+    return told if not _known(low, high) else f"{told} [{_end(low, '+.1f', 100)}, {_end(high, '+.1f', 100)}]"
 
 
-def _ratio(value: float | None) -> str:
-    return "?" if value is None or not math.isfinite(value) else f"{value:.2f}"
+def _known(*ends: float | None) -> bool:
+    return any(end is not None and math.isfinite(end) for end in ends)
 
 
-def _points(value: float | None) -> str:
-    """A difference of shares in percentage points."""
-    return "?" if value is None or not math.isfinite(value) else f"{100 * value:+.1f}"
+def _end(value: float | None, form: str, times: float = 1.0) -> str:
+    return "?" if value is None or not math.isfinite(value) else f"{times * value:{form}}"

@@ -76,6 +76,12 @@ class Episode:
         return next((each.event for each in self.entries if isinstance(each.event, Gated)), None)
 
     @property
+    def charged(self) -> float:
+        """What the quarter's risk budget was charged: nothing for one that has not come past its gate."""
+        passed = not self.started.plan.gated or (self.gated is not None and self.gated.passed)
+        return self.started.risk if passed else 0.0
+
+    @property
     def ended(self) -> Entry | None:
         """The event that ended it."""
         last = self.entries[-1]

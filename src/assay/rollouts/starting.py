@@ -1,6 +1,7 @@
 """Setting a candidate out against what is live: what must be so before, the start, and the offline gate.
 
-Whatever can be found wrong is found before anything is written: a start charges the quarter's risk budget.
+Whatever can be found wrong is found before anything is written; past its gate a rollout is charged to the quarter's
+risk budget.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def start(
         else:
             # Not as the log has it now: another process may have ended it already.
             at = time.time()
-            return Rollout(id, candidate, started.baseline, plan, at, at, "gate")
+            return Rollout(id, candidate, started.baseline, plan, at, at, "gate", risk=risk, quarter=quarter)
         check_free(state, candidate)
         if (state.live, state.spent) != (traffic.live, traffic.spent):
             raise Refused(f"what is live in {state.environment}, or its risk budget, has just changed; start again")

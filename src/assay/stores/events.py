@@ -95,7 +95,8 @@ class EventLog:
             return version
 
     def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
-        """The events behind version ``after``, oldest first, at most ``limit``."""
+        """The events behind version ``after``, oldest first, at most ``limit``. Raises StoreError for one that is
+        damaged: what came after it was decided upon it, so that none is left out."""
         query = (
             select(_EVENTS.c.version, _EVENTS.c.at, _EVENTS.c.event)
             .where(_EVENTS.c.stream == stream, _EVENTS.c.version > after)
@@ -103,7 +104,20 @@ class EventLog:
         )
         with self._database.read() as connection:
             rows = connection.execute(query if limit is None else query.limit(limit)).all()
-        return [Recorded(row.version, row.at, json.loads(row.event)) for row in rows]
+        return [Recorded(row.version, row.at, self._event(stream, row.version, row.event)) for row in rows]
+
+    def _event(self, stream: str, version: int, text: str) -> Mapping[str, Any]:
+        try:
+            found = json.loads(text)
+        except (ValueError, TypeError) as error:
+            raise self._damaged(stream, version) from error
+        if not isinstance(found, dict):
+            raise self._damaged(stream, version)
+        return found
+
+    def _damaged(self, stream: str, version: int) -> StoreError:
+        place = self._database.place
+        return StoreError(f"{place}: event {version} of {stream} is damaged; restore the database from a backup")
 
     def version(self, stream: str) -> int:
         """How many events a stream has; 0 for one that nobody has written to."""

@@ -103,6 +103,31 @@ def test_everything_that_is_found_can_be_written_down(observations: list[Observa
     assert evidence.harm_peak >= evidence.harm
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_bounds_say_what_the_tests_say(seed: int) -> None:
+    quality = replace(FAITHFUL, judge_power=0.8)
+    plan, safe, harmful = plan_of(ERRORS, P95, FAITHFUL, replace(quality, name="corrected")), set[str](), set[str]()
+    for worse in (1.0, 2.0):
+        evidence, bar = Evidence(plan), math.log(20)
+        for at, observation in enumerate(traffic(seed, 6_000, worse=worse)):
+            evidence.add(observation)
+            if at % 1_000:
+                continue
+            for guard, finding in zip(plan.guards, evidence.findings(), strict=True):
+                allowed = 0.0 if guard.kind == "quantile" else guard.allowed
+                if finding.safe >= bar:
+                    end = finding.low if guard.higher_is_better else finding.high
+                    assert end is not None
+                    assert (-end if guard.higher_is_better else end) <= allowed + 1e-9
+                    safe.add(guard.name)
+                if finding.harm >= bar:
+                    end = finding.high if guard.higher_is_better else finding.low
+                    assert end is not None
+                    assert (-end if guard.higher_is_better else end) >= 0
+                    harmful.add(guard.name)
+    assert {"errors", "faithfulness", "corrected"} <= safe & harmful
+
+
 def test_a_unit_votes_once_with_its_first_value() -> None:
     evidence = folded(
         plan_of(ERRORS),

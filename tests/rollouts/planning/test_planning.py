@@ -149,8 +149,15 @@ class TestCost:
             plan(tmp_path, text + "[rollout.guards]\ncost = { ratio = 1.2 }\n")
 
     def test_from_nothing_to_something_no_ratio_holds(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="live's answers cost nothing and the candidate's do"):
-            plan(tmp_path, PAID, live="")
+        with pytest.raises(ConfigError, match=r"assay\.toml:\d+: .* the candidate's do: .*; leave cost out"):
+            plan(tmp_path, self.GUARDED, live="")
+
+    def test_which_stops_nobody_who_named_no_guard(self, tmp_path: Path) -> None:
+        found = plan(tmp_path, PAID, live="")
+        assert [guard.name for guard in found.plan.guards] == ["errors", "latency_p95", "abstention"]
+        told = next(notice for notice in found.notices if "cost" in notice)
+        assert told.startswith("rollout.guards.cost is left out: live's answers cost nothing")
+        assert "leave cost out" not in told
 
     def test_it_is_a_ratio(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"guarded by a ratio: \{ ratio = 1\.2 \}"):

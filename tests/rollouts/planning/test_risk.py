@@ -14,6 +14,7 @@ from assay.rollouts.traffic.log import Entry
 from assay.rollouts.traffic.plan import Guard, Plan
 from assay.rollouts.traffic.transitions import Refused
 
+GATED = Plan((0.1,), (Guard("errors", "errors", "share", 0.05, 0.0),), 0.05, 0.05, "user", 1, 0, 1, 1, None, True)
 PLAN = Plan((0.1,), (Guard("errors", "errors", "share", 0.05, 0.0),), 0.05, 0.05, "user", 1, 0, 1, 1, None, False)
 
 
@@ -77,10 +78,16 @@ def test_the_table_says_who_spent_what_and_how_it_ended() -> None:
         Promoted("a", decision),
         Started("b", "B", "A", PLAN, 0.05, "2026-Q4", "", "ben"),
         RolledBack("b", "harm", decision),
-        Started("c", "C", "A", PLAN, 0.04, "2026-Q4", "", "cat"),
+        Started("c", "C", "A", GATED, 0.05, "2026-Q4", "", "cat"),
         Gated("c", "fail", None, "", "cat"),
-        Started("d", "D", "A", PLAN, 0.03, "2026-Q4", "", "dan"),
+        Started("d", "D", "A", GATED, 0.04, "2026-Q4", "", "dan"),
+        Gated("d", "pass", None, "", "dan"),
         Aborted("d", "", "dan"),
+        Started("in", "D", "A", GATED, 0.03, "2026-Q4", "", "dan"),
+        Aborted("in", "", "dan"),
+        Started("by", "D", "A", GATED, 0.03, "2026-Q4", "", "dan"),
+        Gated("by", "skipped", None, "in haste", "dan"),
+        Aborted("by", "", "dan"),
         Started("old", "X", "A", PLAN, 0.05, "2026-Q3", "", "dan"),
         Started("e", "E", "A", PLAN, 0.02, "2026-Q4", "", "eve"),
     ]
@@ -90,7 +97,9 @@ def test_the_table_says_who_spent_what_and_how_it_ended() -> None:
         ("b", "harm", "ben"),
         ("c", "gate", "cat"),
         ("d", "aborted", "dan"),
+        ("in", "aborted", "dan"),
+        ("by", "aborted", "dan"),
         ("e", UNDER_WAY, "eve"),
     ]
-    assert [row.left for row in found] == pytest.approx([0.15, 0.10, 0.06, 0.03, 0.01])
-    assert sum(row.risk for row in found) == pytest.approx(0.19)
+    assert [row.risk for row in found] == [0.05, 0.05, 0.0, 0.04, 0.0, 0.03, 0.02]
+    assert [row.left for row in found] == pytest.approx([0.15, 0.10, 0.10, 0.06, 0.06, 0.03, 0.01])

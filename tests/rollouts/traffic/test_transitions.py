@@ -95,6 +95,15 @@ def test_going_back_leaves_what_was_live(end: Event) -> None:
 def test_a_gate_that_is_not_passed_ends_the_rollout(verdict: str) -> None:
     traffic = folded(LIVE, started(), Gated("r1", verdict, None, "", "ana"))  # type: ignore[arg-type]
     assert (traffic.live, traffic.rollout) == (RELEASES[0], None)
+    assert not traffic.spent
+
+
+def test_risk_is_charged_once_when_traffic_can_be_won() -> None:
+    assert not folded(LIVE, started()).spent
+    assert not folded(LIVE, started(), Aborted("r1", "", "ana")).spent
+    for passed in (PASSED, Gated("r1", "skipped", None, "in haste", "ana")):
+        assert folded(LIVE, started(), passed, Aborted("r1", "", "ana")).spent == {"2026-Q4": 0.05}
+    assert folded(LIVE, started(gated=False)).spent == {"2026-Q4": 0.05}
 
 
 @pytest.mark.parametrize(

@@ -124,17 +124,17 @@ def _test(guard: Guard, alternative: Alternative, bar: float) -> _Test:
     if guard.kind == "quantile":
         return RateTest(alternative)  # what is compared with what is in the limits
     if guard.kind == "share" and guard.metric in YES_OR_NO:
-        return RateTest(alternative, margin=_signed(guard, bar))
+        return RateTest(alternative, margin=signed(guard, bar))
     return _mean_test(guard, alternative, bar)
 
 
 def _mean_test(guard: Guard, alternative: Alternative, bar: float) -> MeanTest:
     if guard.kind == "share":
-        return MeanTest(alternative, 0.0, 1.0, margin=_signed(guard, bar))
+        return MeanTest(alternative, 0.0, 1.0, margin=signed(guard, bar))
     return MeanTest(alternative, 0.0, guard.bound, ratio=bar)
 
 
-def _signed(guard: Guard, bar: float) -> float:
+def signed(guard: Guard, bar: float) -> float:
     """The margin as the tests have it: what is worse lies below for a good outcome. People's margin shrinks by what
     the judge sees of their differences."""
     margin = bar * guard.judge_power

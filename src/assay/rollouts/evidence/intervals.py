@@ -1,16 +1,21 @@
-"""How much the candidate differs, with bounds that hold however often they are looked at."""
+"""How much the candidate differs, with bounds that hold however often they are looked at.
+
+Of shares they are the differences that the guard's own kind of test does not exclude, each end at the level of one
+test: a guard that is shown to be safe has its bound within what it allows.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from assay.rollouts.evidence.comparing import YES_OR_NO, signed
 from assay.rollouts.traffic.plan import Guard
-from assay.scores import Estimate
 from assay.statistics.anytime.blocks import Block
-from assay.statistics.anytime.sequences import AsymptoticSequence, BettingSequence
+from assay.statistics.anytime.inversion import MarginInterval
+from assay.statistics.anytime.sequences import AsymptoticSequence
 
-_Sequence: TypeAlias = AsymptoticSequence | BettingSequence
+_Sequence: TypeAlias = AsymptoticSequence | MarginInterval
 
 
 @dataclass(slots=True)
@@ -23,31 +28,37 @@ class Intervals:
 
     @classmethod
     def of(cls, guard: Guard, alpha: float) -> Intervals:
-        """Bounds at the level ``1 - alpha``."""
-        return cls(guard, AsymptoticSequence(alpha) if guard.kind == "mean" else BettingSequence(0.0, 1.0, alpha))
+        """Of shares each end, of ratios both together, at the level ``1 - alpha``."""
+        if guard.kind == "mean":
+            return cls(guard, AsymptoticSequence(alpha))
+        if guard.kind == "quantile":
+            return cls(guard, MarginInterval.rates(alpha))
+        made = MarginInterval.rates if guard.metric in YES_OR_NO else MarginInterval.means
+        return cls(guard, made(alpha, (signed(guard, guard.allowed), signed(guard, guard.harm))))
 
     def take(self, blocks: list[Block]) -> None:
         """Take these blocks in, and empty the list."""
-        for block in blocks:
-            self._sequence.add(block)
+        if isinstance(self._sequence, MarginInterval):
+            self._sequence.take(blocks)
+        else:
+            for block in blocks:
+                self._sequence.add(block)
         blocks.clear()
 
     def ends(self) -> tuple[float | None, float | None]:
         """The lower and the upper bound; None each while there are too few values for any."""
-        found = self._estimate()
+        found = self._found()
         if found is None:
             return None, None
         # Under a drift that changed sides the bounds may have left what was observed behind.
-        low, high = min(found.low, found.value), max(found.high, found.value)
-        return self._corrected(low, up=False), self._corrected(high, up=True)
+        value, low, high = found
+        return self._corrected(min(low, value), up=False), self._corrected(max(high, value), up=True)
 
-    def _estimate(self) -> Estimate | None:
-        if isinstance(self._sequence, AsymptoticSequence):
-            return self._sequence.ratio()
-        try:
-            return self._sequence.estimate()
-        except IndexError:  # no difference is left that every stretch of the traffic allows: a way back must not wait
-            return None
+    def _found(self) -> tuple[float, float, float] | None:
+        if isinstance(self._sequence, MarginInterval):
+            return self._sequence.interval()
+        ratio = self._sequence.ratio()
+        return None if ratio is None else (ratio.value, ratio.low, ratio.high)
 
     def _corrected(self, end: float, *, up: bool) -> float:
         """What people would see of a difference that the judge sees: more, by an amount known only within bounds, of

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from assay.errors import ConfigError
 from assay.evaluation.scoring import Metric
@@ -41,6 +40,14 @@ class Knowledge:
     judge_cost: float | None = None
 
 
+class _Unaskable(Exception):
+    """Nothing can be said of a guard, for this reason; ``or_else`` is what only somebody who named it can do."""
+
+    def __init__(self, reason: str, or_else: str = "") -> None:
+        self.or_else = or_else
+        super().__init__(reason)
+
+
 @dataclass(slots=True)
 class Guarding:
     """Makes guards for one rollout; ``notices`` is what a person should know of them."""
@@ -52,12 +59,24 @@ class Guarding:
     notices: list[str] = field(default_factory=list)
 
     def guards(self) -> tuple[Guard, ...]:
-        """The guards of the candidate's file. Raises ConfigError for one that nothing can be said of, and where none
+        """The guards of the candidate's file. One that nothing can be said of is left out, with a notice, where the
+        file names no guards and it is there by default. Raises ConfigError where the file names it, and where none
         is left."""
-        asked = self.candidate.manifest.rollout.guards
-        found = [guard for name, bound in asked.items() if (guard := self._guard(name, bound)) is not None]
+        section = self.candidate.manifest.rollout
+        found: list[Guard] = []
+        for name, bound in section.guards.items():
+            try:
+                guard = self._guard(name, bound)
+            except _Unaskable as error:
+                if "guards" in section.model_fields_set:
+                    raise self._mistake(name, f"{error}{error.or_else}") from error
+                self.notices.append(f"rollout.guards.{name} is left out: {error}")
+                continue
+            if guard is not None:
+                found.append(guard)
         if not found:
-            self._refuse(next(iter(asked), ""), "no guard is left that could be asked; name one, such as errors")
+            name = next(iter(section.guards), "")
+            raise self._mistake(name, "no guard is left that could be asked; name one, such as errors")
         return tuple(found)
 
     def _guard(self, name: str, bound: RolloutGuard) -> Guard | None:
@@ -90,34 +109,29 @@ class Guarding:
         allowed, harm = self._ratio(name, bound)
         past = self.knowledge.history.of(name)
         if not past:
-            self._refuse(
-                name,
+            raise _Unaskable(
                 f"the mean of {name} needs a largest value, which is {TIMES_MEAN:g} times live's mean, and live has no "
                 f"recorded answer; let it answer some, or guard {name}_p95, which needs none",
             )
         return Guard(name, name, "mean", allowed, harm, bound=TIMES_MEAN * sum(past) / len(past))
 
     def _cost(self, name: str, bound: RolloutGuard) -> Guard | None:
-        explicit = "guards" in self.candidate.manifest.rollout.model_fields_set
         if free(self.candidate):
             self.notices.append("rollout.guards.cost is left out: no answer of the candidate can cost anything")
             return None
         if free(self.live):
-            self._refuse(
-                name, "live's answers cost nothing and the candidate's do: no ratio bounds that; leave cost out"
+            raise _Unaskable(
+                "live's answers cost nothing and the candidate's do: no ratio bounds that", "; leave cost out"
             )
         unknown = sorted({*unpriced(self.candidate, self.at), *unpriced(self.live, self.at)})
         if unknown:
             models = ", ".join(f"models.{each}" for each in unknown)
             told = f"no price is known for {models}; write price = {{ input = …, output = … }} there"
-            if explicit:
-                self._refuse(name, f"{told}, or leave cost out")
-            self.notices.append(f"rollout.guards.cost is left out: {told}")
-            return None
+            raise _Unaskable(told, ", or leave cost out")
         allowed, harm = self._ratio(name, bound)
         found = cost_bound((self.candidate, self.live), self.knowledge.history.of("cost"), self.at)
         if found is None:
-            self._refuse(name, "nothing says what an answer may cost at most; set limits.cost_per_answer")
+            raise _Unaskable("nothing says what an answer may cost at most; set limits.cost_per_answer")
         most, source = found
         self.notices.append(f"rollout.guards.cost: an answer counts with at most {most:.3g} USD ({source})")
         return Guard(name, "cost", "mean", allowed, harm, bound=most)
@@ -126,22 +140,20 @@ class Guarding:
         metric = next((each for each in self.knowledge.metrics if each.name == name), None)
         needs = lacking(name)
         if needs is not None:
-            self._refuse(name, f"{name} needs {needs}, which live answers do not have; {self._known(name)}")
+            raise _Unaskable(f"{name} needs {needs}, which live answers do not have; {self._known(name)}")
         if metric is None and name in RUBRICS:
             judge, rubric = self.candidate.manifest.evaluation.judge, RUBRICS[name]
-            self._refuse(
-                name,
+            raise _Unaskable(
                 f"nothing measures {name} on live answers: the judge {judge!r} has no rubric {rubric}; "
                 "a language model has it: name one as evaluation.judge",
             )
         if metric is None or metric.kind != "share":
-            self._refuse(name, f"nothing measures {name} on live answers; {self._known(name)}")
+            raise _Unaskable(f"nothing measures {name} on live answers; {self._known(name)}")
         allowed, harm = self._margin(name, bound)
         better, found = metric.higher_is_better, self.knowledge.powers.get(name)
         if isinstance(found, Power):
             if found.low < LEAST_POWER:
-                self._refuse(
-                    name,
+                raise _Unaskable(
                     f"by {found.goods + found.bads} labels the judge gives good answers {found.good:.2f} and bad ones "
                     f"{found.bad:.2f} on average: it may see as little as {max(0.0, found.low):.2f} of a difference; "
                     "label more, take a better judge, or leave the guard out",
@@ -171,24 +183,24 @@ class Guarding:
 
     def _margin(self, name: str, bound: RolloutGuard) -> tuple[float, float]:
         if bound.margin is None:
-            self._refuse(name, f"{name} is a share, which is guarded by a margin: {{ margin = 0.02 }}")
+            raise _Unaskable(f"{name} is a share, which is guarded by a margin: {{ margin = 0.02 }}")
         if bound.margin >= 1 or (bound.harm or 0.0) >= 1:
-            self._refuse(name, "a margin of a share lies below 1: 0.02 is two percentage points")
+            raise _Unaskable("a margin of a share lies below 1: 0.02 is two percentage points")
         return bound.margin, bound.harm or 0.0
 
     def _ratio(self, name: str, bound: RolloutGuard) -> tuple[float, float]:
         if bound.ratio is None:
-            self._refuse(name, f"{name} is an amount, which is guarded by a ratio: {{ ratio = 1.2 }}")
+            raise _Unaskable(f"{name} is an amount, which is guarded by a ratio: {{ ratio = 1.2 }}")
         return bound.ratio, bound.ratio if bound.harm is None else bound.harm
 
     def _known(self, name: str) -> str:
         names = {*NATIVE, *(f"{each}_p95" for each in TIMES), *GIVEN_BY}
         return suggest(name, names | {each.name for each in self.knowledge.metrics if lacking(each.name) is None})
 
-    def _refuse(self, name: str, message: str) -> NoReturn:
+    def _mistake(self, name: str, message: str) -> ConfigError:
         file = self.candidate.file
         line = nearest(locate(file.text), ("rollout", "guards", name)) if file.text else None
-        raise ConfigError(f"rollout.guards.{name}: {message}", path=str(file.path), line=line)
+        return ConfigError(f"rollout.guards.{name}: {message}", path=str(file.path), line=line)
 
 
 def judged_names(names: Sequence[str]) -> tuple[str, ...]:

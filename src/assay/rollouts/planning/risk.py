@@ -1,8 +1,9 @@
 """The risk budget: how much chance of a false promotion a quarter may hold, who spent it, and what is left.
 
 Each rollout may promote a release that is worse than allowed with a chance of at most its promotion's
-alpha; the chance that any rollout of a quarter does so is at most the sum. Who ships often cannot farm
-false promotions: what was charged is gone, however the rollout ended.
+alpha; the chance that any rollout of a quarter does so is at most the sum. It is charged when the rollout
+is past its gate, since before nothing can be promoted. Who ships often cannot farm false promotions: what
+was charged is gone, however the rollout ended.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from assay.rollouts.traffic.events import Event, Started
+from assay.rollouts.traffic.events import Event, Gated, Started
 from assay.rollouts.traffic.log import Entry
 from assay.rollouts.traffic.transitions import Refused
 
@@ -24,7 +25,8 @@ UNDER_WAY = "under way"
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What the quarter's budget gives a rollout that starts now: ``alpha`` is what its promotion is tested at, and
-    what is charged. ``next_quarter`` and ``renewed`` (seconds since the epoch) are when there is a new budget."""
+    what is charged past its gate. ``next_quarter`` and ``renewed`` (seconds since the epoch) are when there is a new
+    budget."""
 
     quarter: str
     budget: float
@@ -44,8 +46,8 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A rollout's part of the budget. ``outcome`` is the kind of the event that ended it, or UNDER_WAY; ``left`` is
-    what the budget still held afterwards."""
+    """A rollout's part of the budget: ``risk`` is 0 for one that has not come past its gate. ``outcome`` is the kind
+    of the event that ended it, or UNDER_WAY; ``left`` is what the budget still held afterwards."""
 
     rollout: str
     candidate: str
@@ -97,18 +99,18 @@ def allowance(spent: Mapping[str, float], *, budget: float, alpha: float, at: fl
 
 
 def charges(entries: Sequence[Entry], quarter: str, budget: float) -> tuple[Charge, ...]:
-    """What each rollout of a quarter was charged, in order."""
+    """What each rollout of a quarter was charged, in order: 0 where it has not come past its gate."""
+    passed = {entry.event.rollout for entry in entries if isinstance(entry.event, Gated) and entry.event.passed}
     outcomes = {id: kind for entry in entries if (id := _rollout(entry.event)) and (kind := _ending(entry.event))}
     found: list[Charge] = []
     left = budget
     for entry in entries:
         event = entry.event
         if isinstance(event, Started) and event.quarter == quarter:
-            left -= event.risk
+            risk = 0.0 if event.plan.gated and event.rollout not in passed else event.risk
+            left -= risk
             outcome = outcomes.get(event.rollout, UNDER_WAY)
-            found.append(
-                Charge(event.rollout, event.candidate, entry.at, event.risk, max(0.0, left), outcome, event.by)
-            )
+            found.append(Charge(event.rollout, event.candidate, entry.at, risk, max(0.0, left), outcome, event.by))
     return tuple(found)
 
 
@@ -123,7 +125,7 @@ def _ending(event: Event) -> str | None:
             return event.kind
         case "rolled_back":
             return event.reason
-        case "gated" if event.verdict in ("fail", "inconclusive"):
+        case "gated" if not event.passed:
             return "gate"
         case _:
             return None

@@ -58,7 +58,8 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A candidate set out against what is live; ``risk`` is what the quarter's budget was charged."""
+    """A candidate set out against what is live; ``risk`` is what the quarter's budget is charged once it is past its
+    gate: before, nothing can be promoted."""
 
     rollout: str
     candidate: str
@@ -82,6 +83,11 @@ class Gated:
     why: str
     by: str
     kind: Literal["gated"] = "gated"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate goes on."""
+        return self.verdict in ("pass", "skipped")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ Phase: TypeAlias = Literal["gate", "shadow", "canary"]
 class Rollout:
     """A rollout under way. ``started`` and ``since`` (when this phase or stage began) are in seconds since the
     epoch; ``stage`` counts the plan's shares from 0 and is -1 before the first; ``since_observation`` is how many
-    observations there were when the stage began."""
+    observations there were when the stage began; ``risk`` is what ``quarter``'s budget is charged past the gate."""
 
     id: str
     candidate: str
@@ -29,6 +29,8 @@ class Rollout:
     since_observation: int = 0
     paused: bool = False
     pins: Mapping[str, Arm] = field(default_factory=dict)
+    risk: float = 0.0
+    quarter: str = ""
 
     @property
     def share(self) -> float:

@@ -65,10 +65,18 @@ def _started(event: Started, traffic: Traffic, at: float) -> Traffic:
         raise Refused(f"release {event.baseline[:12]} is not live in {traffic.environment} any more")
     if event.candidate == traffic.live:
         raise Refused(f"release {event.candidate[:12]} is live in {traffic.environment} already")
-    rollout = Rollout(event.rollout, event.candidate, event.baseline, event.plan, at, at, "gate")
-    spent = {**traffic.spent, event.quarter: traffic.spent.get(event.quarter, 0.0) + event.risk}
-    started = replace(traffic, rollout=rollout, spent=spent)
-    return started if event.plan.gated else _opened(started, rollout, at)
+    rollout = Rollout(
+        event.rollout,
+        event.candidate,
+        event.baseline,
+        event.plan,
+        at,
+        at,
+        "gate",
+        risk=event.risk,
+        quarter=event.quarter,
+    )
+    return replace(traffic, rollout=rollout) if event.plan.gated else _opened(traffic, rollout, at)
 
 
 @_after.register
@@ -76,16 +84,19 @@ def _gated(event: Gated, traffic: Traffic, at: float) -> Traffic:
     rollout = _current(traffic, event.rollout)
     if rollout.phase != "gate":
         raise Refused(f"rollout {rollout.id} is past its gate")
-    if event.verdict in ("pass", "skipped"):
+    if event.passed:
         return _opened(traffic, rollout, at)
     return replace(traffic, rollout=None)
 
 
 def _opened(traffic: Traffic, rollout: Rollout, at: float) -> Traffic:
-    """Past the gate: shadow where the plan has it, else the first share of traffic."""
+    """Past the gate: shadow where the plan has it, else the first share of traffic. From here on the candidate can
+    be promoted, which is what the risk budget is charged for."""
+    spent = {**traffic.spent, rollout.quarter: traffic.spent.get(rollout.quarter, 0.0) + rollout.risk}
+    charged = replace(traffic, spent=spent)
     if rollout.plan.shadow is not None:
-        return replace(traffic, rollout=replace(rollout, phase="shadow", since=at))
-    return replace(traffic, rollout=replace(rollout, phase="canary", stage=0, since=at))
+        return replace(charged, rollout=replace(rollout, phase="shadow", since=at))
+    return replace(charged, rollout=replace(rollout, phase="canary", stage=0, since=at))
 
 
 @_after.register

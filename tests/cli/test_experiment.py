@@ -24,9 +24,10 @@ from assay.rollouts.experiments.overview import Overview
 from assay.rollouts.experiments.starting import start
 from assay.rollouts.overview import Opened, opened
 from assay.rollouts.traffic.assignment import assign, unit_of
+from assay.rollouts.traffic.events import Gated, Started
 from assay.rollouts.traffic.log import TrafficLog
 from assay.rollouts.traffic.observations import Observation, stream
-from assay.rollouts.traffic.plan import Design
+from assay.rollouts.traffic.plan import Design, Guard, Plan
 from assay.stores.events import EventLog
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def traffic() -> Iterator[Traffic]:
 
 def begun(run: Run, *more: str) -> Design:
     """An experiment's design as the command line makes it; the experiment itself is stopped again."""
-    assert run("experiment", "start", "live", "assay.toml", "--metric", "feedback", *more).code == 0
+    assert run("experiment", "start", "live", "assay.toml", "--metric", "feedback", "-m", "only made", *more).code == 0
     with traffic() as found:
         experiment = found.log.traffic().experiment
         assert experiment is not None
@@ -112,7 +113,7 @@ def test_an_experiment_is_started_shown_and_stopped(run: Run, live: Path) -> Non
     assert (again.code, "is under way" in again.err) == (2, True)
     found = run("experiment", "status", "--json").json["experiment"]
     assert [arm["arm"] for arm in found["arms"]] == ["A", "B"]
-    assert found["design"]["guards"] == ["errors", "latency_p95"]
+    assert found["design"]["guards"] == ["errors", "latency_p95", "abstention"]
     stopped = run("experiment", "stop", "-m", "enough")
     assert (stopped.code, "answers everybody from the next request on" in stopped.out) == (0, True)
     assert run("experiment", "stop").code == 2
@@ -202,6 +203,10 @@ def test_watch_tells_of_changes_and_exits_by_the_outcome(run: Run, live: Path) -
         (("--metric", "feedback", "--policy", "greedy"), "write fixed or thompson"),
         (("--metric", "feedback", "--longest", "7"), "--longest"),
         (("--metric", "feedback", "--sticky", "ip"), "write user, session or request"),
+        (("--metric", "feedback", "--shares", "nan,nan"), "--shares nan,nan: each is above 0"),
+        (("--metric", "feedback", "--shares", "0.06,0.94", "-m", "x"), "is not live and could get 0.94 of the users"),
+        (("--metric", "feedback"), "say why users get releases"),
+        (("--metric", "feedback", "-m", "x", "--skip-gate", " "), "--skip-gate is empty"),
         (("--metric", "cost"), "no answer of the candidate can cost anything"),
     ],
 )
@@ -210,6 +215,23 @@ def test_what_cannot_be_started(run: Run, live: Path, more: tuple[str, ...], mes
     assert ran.code == 2
     assert message in ran.err
     assert "no experiment" in run("experiment", "list").out
+
+
+def test_a_release_that_failed_its_gate_is_shown_to_users_only_for_a_reason(run: Run, live: Path) -> None:
+    begun(run)  # keeps the release
+    with traffic() as found:
+        state, candidate = found.log.traffic(), str(Project.load(None).release.digest)
+        plan = Plan(
+            (0.2,), (Guard("errors", "errors", "share", 0.05, 0.0),), 0.05, 0.05, "user", 9, 60.0, 1e5, 0.5, None, True
+        )
+        started = Started("aaaa1111", candidate, state.live or "", plan, 0.05, "2026-Q4", "", "ana")
+        found.log.append(state, started, Gated("aaaa1111", "fail", None, "correctness fell", "ana"))
+    command = ("experiment", "start", "live", "assay.toml", "--metric", "feedback", "-m", "which?")
+    refused = run(*command)
+    assert refused.code == 2
+    assert "failed its offline gate in rollout aaaa1111 (correctness fell)" in refused.err
+    assert run(*command, "--skip-gate", "the cases are old").code == 0
+    assert "which? (gate skipped: the cases are old)" in run("experiment", "status").out
 
 
 def test_rankings_are_compared_on_a_datasets_questions(run: Run, live: Path) -> None:

@@ -339,6 +339,8 @@ def test_a_hand_on_the_rollout(run: Run, live: Path) -> None:
     assert "is not paused" in run("rollout", "resume").err
     assert run("rollout", "pin", "bo", "--to", "candidate", "--json").json["arm"] == "candidate"
     assert "write candidate, live or none" in run("rollout", "pin", "bo", "--to", "nobody").err
+    for command in (("exclude", ""), ("exclude", " "), ("pin", "", "--to", "live")):
+        assert "the user is empty" in run("rollout", *command).err
     assert run("rollout", "exclude", "cy", "--json").json["unit"] == unit_of("aaaa1111", "cy")
     assert run("rollout", "status", "--json").json["rollout"]["pinned"] == 2
     assert run("rollout", "pin", "cy", "--to", "none").code == 0
@@ -351,9 +353,21 @@ def test_a_hand_on_the_rollout(run: Run, live: Path) -> None:
     assert "no rollout of production begins with 'zz'" in run("rollout", "why", "zz").err
 
 
+def test_a_reason_gives_the_terminal_no_orders(run: Run, live: Path) -> None:
+    evil = "\x1b]0;PWNED\x07\x1b[31m\x9b2J"
+    started = run("rollout", "start", "-m", f"why {evil}", "--skip-gate", f"skip {evil}", "--yes")
+    assert started.code == 0
+    looked = [run("rollout", each) for each in ("status", "why", "list")]
+    for ran in (started, *looked, run("rollout", "status", "--json"), run("rollout", "why", "--json")):
+        assert not set(ran.out + ran.err) & {"\x1b", "\x07", "\x9b"}
+    assert "PWNED" in started.out
+    assert all("PWNED" in ran.out for ran in looked)
+
+
 def test_a_preflight_forecasts_at_a_traffic_that_is_given(run: Run, live: Path) -> None:
     assert "say it: --answers-per-hour N" in run("rollout", "preflight").err
     assert "write GUARD=VALUE" in run("rollout", "preflight", "--rate", "errors").err
+    assert "are no traffic" in run("rollout", "preflight", "--answers-per-hour", "1e308").err
     found = run("rollout", "preflight", "--answers-per-hour", "500", "--rate", "errors=0.02")
     assert found.code == 0
     said = " ".join(found.out.split())

@@ -171,7 +171,16 @@ class Process:
             every=0.05,
         )
 
-    async def ask(self, text: str = "How is it?", **more: Any) -> list[AnswerEvent]:
+    async def ready(self) -> None:
+        """Wait until all that may answer is open."""
+        await self.deployment.refreshed()
+        while self.deployment.opening:  # noqa: ASYNC110 - a thread does it
+            await anyio.sleep(0.005)
+
+    async def ask(self, text: str = "How is it?", *, at_once: bool = False, **more: Any) -> list[AnswerEvent]:
+        """Ask, once all that may answer is open; or ``at_once``."""
+        if not at_once:
+            await self.ready()
         return [event async for event in self.deployment.answer(Question(text), **more)]
 
     async def answered(self, text: str = "How is it?", **more: Any) -> Answer:

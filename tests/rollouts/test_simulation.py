@@ -68,15 +68,20 @@ def outcome(plan: Plan, world: World, candidate: Candidate, seed: int) -> str:
         unit, stage, share = units[user], rollout.stage, plan.stages[rollout.stage]
         if (stage, unit) not in arms:
             arms[stage, unit] = assign(salt, unit, {"live": 1 - share, "candidate": share})
-        arm = arms[stage, unit]
+        arm, fresh = arms[stage, unit], arms[stage, unit] == "live" or _fresh(plan, salt, unit, stage)
         values = _answer(source, candidate if arm == "candidate" else Candidate(), hard=hard[user])
-        evidence.add(Observation(unit, arm, stage, str(n), values))
+        evidence.add(Observation(unit, arm, stage, str(n), values, fresh=fresh))
         found = decide(rollout, evidence, float(n))
         if isinstance(found, Advanced):
             rollout = replace(rollout, stage=found.stage, since=float(n))
         elif found is not None:
             return "promoted" if isinstance(found, Promoted) else found.reason
     return "open"
+
+
+def _fresh(plan: Plan, salt: str, unit: str, stage: int) -> bool:
+    before = plan.stages[stage - 1] if stage else 0.0
+    return assign(salt, unit, {"live": 1 - before, "candidate": before}) == "live"
 
 
 def _answer(source: random.Random, arm: Candidate, *, hard: bool) -> dict[str, float]:

@@ -6,12 +6,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from assay.errors import StoreError
 from assay.releases.history.environments import point, pointers
 from assay.releases.history.snapshots import Snapshots
 from assay.rollouts import steering
 from assay.rollouts.traffic.assignment import unit_of
-from assay.rollouts.traffic.events import Advanced, Decision, Deployed, Event, Gated, Promoted, RolledBack, Started
+from assay.rollouts.traffic.codec import encode
+from assay.rollouts.traffic.events import (
+    Aborted,
+    Advanced,
+    Decision,
+    Deployed,
+    Event,
+    Gated,
+    Promoted,
+    RolledBack,
+    Started,
+)
 from assay.rollouts.traffic.log import TrafficLog
 from assay.rollouts.traffic.plan import Guard, Plan, Sticky
 from assay.rollouts.traffic.state import Traffic
@@ -92,6 +105,45 @@ def test_an_abort_that_comes_too_late_says_how_it_ended(
     begun(log)
     with pytest.raises(Refused, match=said):
         steering.abort(Overtaken(database, end), why="stop", by="ana")
+
+
+def test_an_abort_works_where_the_stream_holds_what_a_newer_version_wrote(log: TrafficLog, database: Database) -> None:
+    events = EventLog(database)
+    begun(log, stages=(0.1, 0.5))
+    events.append("environment/production", [{"kind": "mirrored", "rollout": "r1"}])
+    with pytest.raises(StoreError, match="upgrade"):
+        log.traffic()
+    assert steering.abort(log, why="stop", by="ana").id == "r1"
+    last = events.read("environment/production")[-1].event
+    assert (last["kind"], last["rollout"], last["why"]) == ("aborted", "r1", "stop")
+    with pytest.raises(Refused, match="no rollout is under way"):
+        steering.abort(log, why="stop", by="ana")
+
+
+def test_an_abort_works_where_an_event_is_damaged(log: TrafficLog, database: Database) -> None:
+    begun(log)
+    steering.pause(log, why="", by="ana")
+    with database.write() as connection:
+        connection.execute(text("update events set event = '{' where version = 3"))
+    assert steering.abort(log, why="stop", by="ana").id == "r1"
+    assert EventLog(database).read("environment/production", after=3)[-1].event["kind"] == "aborted"
+
+
+def test_an_abort_hits_the_newest_rollout_where_the_end_of_the_one_before_cannot_be_read(
+    log: TrafficLog, database: Database
+) -> None:
+    begun(log)
+    EventLog(database).append(
+        "environment/production", [{"kind": "superseded", "rollout": "r1"}, encode(started("r2"))]
+    )
+    assert steering.abort(log, why="stop", by="ana").id == "r2"
+
+
+def test_an_abort_of_what_is_over_leaves_the_stream_readable(log: TrafficLog, database: Database) -> None:
+    begun(log)
+    log.append(log.traffic(), RolledBack("r1", "harm", DECISION))
+    EventLog(database).append("environment/production", [encode(Aborted("r1", "late", "ana"))])
+    assert (log.traffic().live, log.traffic().rollout, log.traffic().version) == (OLD, None, 4)
 
 
 def test_an_abort_never_hits_a_later_rollout(log: TrafficLog, database: Database) -> None:

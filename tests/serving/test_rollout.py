@@ -18,6 +18,7 @@ from assay.releases.history.environments import point
 from assay.releases.history.snapshots import keep
 from assay.releases.inspection import opened_traces
 from assay.releases.project import Project
+from assay.rollouts.live.deployment import Deployment
 from assay.rollouts.live.feedback import listed
 from assay.rollouts.live.opening import open_deployment
 from assay.rollouts.traffic.events import Aborted, Advanced, Decision, Promoted, Started
@@ -48,6 +49,7 @@ class Person:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.deployments: list[Deployment] = []
         self.events = EventLog(parts.database(project))
         self.log = TrafficLog(self.events, "production", point=point)
 
@@ -65,6 +67,10 @@ class Person:
         live = self.log.traffic().live or ""
         self.append(Started("r1", candidate, live, PLAN, 0.05, "2026-Q4", "", "me"))
 
+    def candidate_is_open(self) -> bool:
+        """In every process: until then live answers everybody."""
+        return all(each.rollout is not None and not each.opening for each in self.deployments)
+
     def append(self, *events: Any) -> None:
         self.log.append(self.log.traffic(), *events)
 
@@ -80,11 +86,13 @@ def person(tmp_path: Path, make: SimpleNamespace) -> Person:
 @pytest.fixture
 def servers(person: Person, make: SimpleNamespace) -> Iterator[list[Any]]:
     options = {"user_header": "X-User-Id", "session_header": "X-Session", "api_key": "secret"}
-    with make.running(_opened(person), **options) as one, make.running(_opened(person), **options) as two:
-        yield [one, two]
+    person.deployments = [_opened(person) for _ in range(2)]
+    one, two = (make.running(deployment, **options) for deployment in person.deployments)
+    with one as first, two as second:
+        yield [first, second]
 
 
-def _opened(person: Person) -> Any:
+def _opened(person: Person) -> Deployment:
     return open_deployment(person.project, "production", by="me", tell=lambda _: None)
 
 
@@ -137,6 +145,7 @@ def test_a_rollout_from_start_to_promotion_loses_nothing(
     try:
         assert {release for _, release in more()} == {live}
         person.start(candidate)
+        make.until(person.candidate_is_open, 30)
         more(8)  # those that were under way
         during = more(40)
         assert {release for _, release in during} == {live, candidate}
@@ -166,10 +175,11 @@ def test_a_rollout_from_start_to_promotion_loses_nothing(
     assert {seen.values["errors"] for seen in person.observations()} == {0.0}
 
 
-def test_an_abort_holds_from_the_next_request_on(person: Person, servers: list[Any]) -> None:
+def test_an_abort_holds_from_the_next_request_on(person: Person, servers: list[Any], make: SimpleNamespace) -> None:
     live, candidate = str(person.project.release.digest), person.candidate()
     person.start(candidate)
     person.append(Advanced("r1", 1, NOTHING))
+    make.until(person.candidate_is_open)
     with client(servers[0]) as one, client(servers[1]) as two:
         for api in (one, two):
             reply = api.chat.completions.create(model="handbook", messages=ASK, user="u")
@@ -186,6 +196,7 @@ def test_who_asks_is_told_by_the_request_or_by_a_header(
     person: Person, servers: list[Any], make: SimpleNamespace
 ) -> None:
     person.start(person.candidate())
+    make.until(person.candidate_is_open)
     key = {"Authorization": "Bearer secret"}
 
     def ask(headers: dict[str, str], **body: Any) -> None:
@@ -194,7 +205,7 @@ def test_who_asks_is_told_by_the_request_or_by_a_header(
 
     ask({}, user="alice")
     ask({"X-User-Id": "alice"})
-    ask({"X-User-Id": "somebody"}, user="alice")
+    ask({"X-User-Id": "alice"}, user="somebody")  # what the proxy says is trusted, and goes before
     ask({}, safety_identifier="alice")
     ask({}, assay={"session": "alice"})
     ask({"X-Session": "alice"})
@@ -203,7 +214,7 @@ def test_who_asks_is_told_by_the_request_or_by_a_header(
     ask({})
     make.until(lambda: len(person.observations()) == 9)
     counts = Counter(seen.unit for seen in person.observations())
-    assert sorted(counts.values()) == [1, 1, 1, 6]
+    assert sorted(counts.values()) == [1, 1, 1, 2, 4]  # a session is no user of the same name
     twice = [("X-User-Id", "a"), ("X-User-Id", "b"), *key.items()]
     refused = servers[0].chat(headers=dict(key) | {"X-User-Id": "a"}, user="x" * 501)
     assert refused.status_code == 400
@@ -217,6 +228,7 @@ def test_who_asks_is_told_by_the_request_or_by_a_header(
 
 def test_feedback_by_the_completions_id(person: Person, servers: list[Any], make: SimpleNamespace) -> None:
     person.start(person.candidate())
+    make.until(person.candidate_is_open)
     with client(servers[0]) as api:
         whole = api.chat.completions.create(model="handbook", messages=ASK, user="u")
         *_, last = api.chat.completions.create(model="handbook", messages=ASK, user="v", stream=True)

@@ -32,6 +32,7 @@ NUMBERS = {
     traces.FIRST_SENTENCE,
     traces.ROLLOUT_STAGE,
     traces.PINNED,
+    traces.KEPT,
     traces.PROPENSITY,
     traces.SHADOW,
 }

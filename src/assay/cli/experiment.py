@@ -33,6 +33,12 @@ Alpha = Annotated[
     float | None,
     typer.Option(help="The chance of a false finding. [default: alpha of \\[rollout]]", show_default=False),
 ]
+SkipGate = Annotated[
+    str | None,
+    typer.Option(
+        "--skip-gate", metavar="WHY", help="Also with a release that failed its offline gate.", show_default=False
+    ),
+]
 Longest = Annotated[str, typer.Option(metavar="TIME", help="After this it ends inconclusive.")]
 
 
@@ -77,6 +83,7 @@ def start(
         ),
     ] = None,
     why: Why = "",
+    skip_gate: SkipGate = None,
     environment: Environment = PRODUCTION,
     file: File = None,
     as_json: AsJson = False,
@@ -104,7 +111,7 @@ def start(
         check_free(found.log.traffic())
         arms = _arms(found, releases)
         made = designed([arm.project for arm in arms], wanted, knowledge=_known(found, arms[0], wanted), at=time.time())
-        _started(found, made, arms, why=why, as_json=as_json)
+        _started(found, made, arms, why=why, skip_gate=skip_gate, as_json=as_json)
 
 
 def interleave(
@@ -118,6 +125,7 @@ def interleave(
     alpha: Alpha = None,
     longest: Longest = "7 d",
     why: Why = "",
+    skip_gate: SkipGate = None,
     environment: Environment = PRODUCTION,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     file: File = None,
@@ -128,6 +136,9 @@ def interleave(
     Exits 0 when one is shown to be preferred, 2 when neither is.
     """
     from assay.releases.project import Project
+    from assay.rollouts.experiments.design import Designed, ranking_design
+    from assay.rollouts.experiments.starting import check_free
+    from assay.rollouts.overview import opened
 
     if len(releases) != 2:
         raise InputError(f"{len(releases)} releases: rankings are drawn into one from two")
@@ -136,7 +147,11 @@ def interleave(
     project = Project.load(file)
     level = alpha if alpha is not None else project.manifest.rollout.alpha
     if live:
-        _interleave_live(project, releases, environment, alpha=level, longest=longest, why=why, as_json=as_json)
+        with opened(project, environment) as where:
+            check_free(where.log.traffic())
+            arms = _arms(where, releases)
+            design = ranking_design([arm.release for arm in arms], alpha=level, longest=_seconds(longest))
+            _started(where, Designed(design), arms, why=why, skip_gate=skip_gate, as_json=as_json)
         return
     from assay.cli.experiment_tables import ranked_lines
 
@@ -188,18 +203,36 @@ def _known(found: Opened, first: Candidate, wanted: Wanted) -> Any:
     return known(asking(first.project, wanted), found.database, first.release, at=time.time())
 
 
-def _started(found: Opened, made: Designed, arms: list[Candidate], *, why: str, as_json: bool) -> None:
+def _reason(why: str, skip_gate: str | None) -> str:
+    """What is recorded as the reason. Raises InputError where none is given."""
+    if not why.strip():
+        raise InputError("say why users get releases that no rollout has shown to be safe: -m WHY")
+    if skip_gate is None:
+        return why
+    if not skip_gate.strip():
+        raise InputError("--skip-gate is empty; say why a release that failed its gate is shown to users")
+    return f"{why} (gate skipped: {skip_gate})"
+
+
+def _started(
+    found: Opened, made: Designed, arms: list[Candidate], *, why: str, skip_gate: str | None, as_json: bool
+) -> None:
     """Keep the releases, append the start, and say what happens now."""
     from assay.cli.experiment_tables import design_lines
     from assay.cli.user import user
     from assay.releases.history.snapshots import keep
-    from assay.rollouts.experiments.starting import start
+    from assay.rollouts.experiments.starting import check_free, check_gates, start
 
+    traffic = found.log.traffic()
+    check_free(traffic, made.design)
+    reason = _reason(why, skip_gate)
+    if skip_gate is None:
+        check_gates(found.log.entries(), made.design, traffic.live)
     for notice in made.notices:
         note(notice)
     for arm in arms:
         keep(arm.project)
-    experiment = start(found.log, made.design, why=why, by=user())
+    experiment = start(found.log, made.design, why=reason, by=user())
     if as_json:
         from assay.cli.experiment_looking import designed_dict
 
@@ -213,21 +246,6 @@ def _started(found: Opened, made: Designed, arms: list[Candidate], *, why: str, 
         "every `assay serve` of this application carries it on from here\n"
         "`assay experiment watch` shows it, `assay experiment stop` ends it"
     )
-
-
-def _interleave_live(
-    project: Any, releases: list[str], environment: str, *, alpha: float, longest: str, why: str, as_json: bool
-) -> None:
-    from assay.rollouts.experiments.design import Designed, ranking_design
-    from assay.rollouts.experiments.starting import check_free
-    from assay.rollouts.overview import opened
-
-    with opened(project, environment) as found:
-        check_free(found.log.traffic())
-        arms = _arms(found, releases)
-        design = ranking_design([arm.release for arm in arms], alpha=alpha, longest=_seconds(longest))
-        check_free(found.log.traffic(), design)
-        _started(found, Designed(design), arms, why=why, as_json=as_json)
 
 
 def _interleaved(project: Any, releases: list[str], files: list[Path], *, alpha: float, k: int, quiet: bool) -> Ranked:

@@ -9,19 +9,32 @@ import io
 import json
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNESCAPED = re.compile("[\x7f-\x9f]")
+"""Those that JSON may hold as they are."""
 
 
 class _Terminal(Console):
     """What a document or a file's name holds can be shown, but gives the terminal no orders."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(_CONTROL.sub("\ufffd", text), **options)
+        return super().render_str(_CONTROL.sub("\ufffd", text.replace("\r", "")), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        # Everything that is printed comes through here, also texts and tables; a segment with control codes is one
+        # by which the console itself moves the cursor.
+        for segment in super().render(renderable, options):
+            if segment.control or not _CONTROL.search(segment.text):
+                yield segment
+            else:
+                yield Segment(_CONTROL.sub("\ufffd", segment.text), segment.style)
 
 
 out = _Terminal(highlight=False, soft_wrap=True)
@@ -36,8 +49,9 @@ def writable() -> None:
 
 
 def emit(value: Any) -> None:
-    """Write one JSON document on one line."""
+    """Write one JSON document on one line, which gives a terminal no orders either."""
     text = json.dumps(value, ensure_ascii=False, default=str)
+    text = _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -51,8 +51,9 @@ def preflight_parts(found: Preflight, plan: Plan, width: int) -> Iterator[Render
     if assumed:
         yield folded(f"assumed of live, since nothing is recorded: {', '.join(assumed)}", width, after=2)
     yield folded(
-        f"{units} of the candidate that vote, and time from the start: at the median, until a release that is worse "
-        "as said is found out, and until one that is like live is shown to be safe",
+        f"found after: how many {units} of the candidate, and how much time from the start, it takes until a release "
+        "with that harm goes back; safe after: until one that is as good as live is shown to be. Half of all rollouts "
+        "take longer",
         width,
         style="dim",
     )
@@ -89,19 +90,20 @@ def gate_lines(result: GateResult, width: int) -> Iterator[Text]:
 
 def _exposed(found: Preflight, plan: Plan) -> Iterator[str]:
     if found.end_hours is None:
-        yield f"ends inconclusive after {span(found.longest_hours * _HOUR)}, where nothing is wrong"
+        longest = span(found.longest_hours * _HOUR)
+        yield f"a release that is as good as live is not promoted: it ends inconclusive after {longest}"
     else:
-        yield f"promoted after about {span(found.end_hours * _HOUR)}, where nothing is wrong"
+        yield f"a release that is as good as live is promoted after about {span(found.end_hours * _HOUR)}"
     yield f"until then {found.exposed:,} {units_word(plan)} get the candidate"
     money = found.money
     known = {
         "shadow copies": money.shadow,
         "judging": money.judge,
-        "its answers, which live's would cost too": money.candidate,
+        "answers to users (most of which live would have cost)": money.candidate,
     }
     told = ", ".join(f"{what} ${amount:,.2f}" for what, amount in known.items() if amount is not None)
     unknown = ", ".join(what for what, amount in known.items() if amount is None)
-    yield "costs: " + "; ".join(filter(None, (told, f"not known of {unknown}" if unknown else "")))
+    yield "costs: " + "; ".join(filter(None, (told, f"of no recorded price: {unknown}" if unknown else "")))
 
 
 def _stages(found: Preflight, plan: Plan) -> Table:

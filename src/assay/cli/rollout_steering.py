@@ -71,6 +71,8 @@ def _pin(who: str, arm: Arm | None, environment: str, *, file: Path | None, as_j
     from assay.rollouts.steering import pin
     from assay.rollouts.traffic.assignment import unit_of
 
+    if not who.strip():
+        raise InputError("the user is empty: name one as requests name them")
     with opened(Project.load(file), environment) as found:
         rollout = pin(found.log, [who], arm, by=user())
     kind = "session" if rollout.plan.sticky == "session" else "user"

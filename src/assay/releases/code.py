@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import assay
@@ -23,8 +24,10 @@ class CodeVersion:
         return {"version": self.version, "source": self.source}
 
 
+@cache
 def installed() -> CodeVersion:
-    """The code that is running, read from its files: some milliseconds."""
+    """The code that is running, read from its files: some milliseconds. Read once: what is written over the files
+    later is not what this process runs."""
     return CodeVersion(assay.__version__, digest_source(Path(assay.__file__).parent))
 
 

@@ -28,9 +28,9 @@ def abort(log: TrafficLog, *, why: str, by: str) -> Rollout:
     """The kill switch: from the next request on all traffic is the live release's. Returns what was ended.
 
     Whatever else is decided at the same moment, the rollout is ended here unless it had ended before. Raises
-    Refused, saying how it ended.
+    Refused, saying how it ended. Works as well where the stream holds what a newer version wrote.
     """
-    return _steered(log, lambda rollout: Aborted(rollout.id, why, by))
+    return _steered(log, lambda rollout: Aborted(rollout.id, why, by), read=log.legible)
 
 
 def pause(log: TrafficLog, *, why: str, by: str) -> Rollout:
@@ -57,6 +57,8 @@ def resume(log: TrafficLog, *, by: str) -> Rollout:
 
 def pin(log: TrafficLog, identities: Sequence[str], arm: Arm | None, *, by: str) -> Rollout:
     """Give these users (or sessions, as the rollout assigns them) an arm for good; None takes the pin away.
+
+    A session in a rollout that assigns users, for requests that name none, is given as ``session:NAME``.
 
     Who is pinned counts for no decision. Only hashes are kept. Raises Refused where every request is assigned by
     itself, so that there is nobody to pin.
@@ -96,9 +98,13 @@ def _ends(event: Event, rollout: str) -> bool:
     return event.kind == "gated" and event.verdict in ("fail", "inconclusive")
 
 
-def _steered(log: TrafficLog, event_of: Callable[[Rollout], Event]) -> Rollout:
-    """Append what is wanted of the rollout under way; the one that was seen first, and no later one."""
-    traffic, seen = log.traffic(), None
+def _steered(
+    log: TrafficLog, event_of: Callable[[Rollout], Event], *, read: Callable[[Traffic | None], Traffic] | None = None
+) -> Rollout:
+    """Append what is wanted of the rollout under way; the one that was seen first, and no later one. ``read`` folds
+    the stream, from what is known of it on."""
+    read = read or log.traffic
+    traffic, seen = read(None), None
     while True:
         rollout = traffic.rollout
         if rollout is None or (seen is not None and rollout.id != seen):
@@ -107,7 +113,7 @@ def _steered(log: TrafficLog, event_of: Callable[[Rollout], Event]) -> Rollout:
         try:
             log.append(traffic, event_of(rollout))
         except Conflict:
-            traffic = log.traffic(traffic)
+            traffic = read(traffic)
             continue
         return rollout
 
@@ -116,7 +122,7 @@ def _gone(log: TrafficLog, seen: str | None) -> str:
     where = log.environment
     if seen is None:
         return f"no rollout is under way in {where}; `assay rollout list` shows those that were"
-    last = ending(log.entries(), seen)
+    last = ending(log.legible_entries(), seen)
     how = ENDINGS[last.event.kind] if last is not None else "ended"
     mend = "; `assay environment deploy` brings the old release back" if how == ENDINGS["promoted"] else ""
     return f"rollout {seen} {how} a moment before{mend}"

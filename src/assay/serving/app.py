@@ -140,8 +140,9 @@ def _answers(served: Served, callers: Callers, admission: Admission) -> APIRoute
         return AnswerResponse(
             served.answer(
                 found.question,
-                identity=body.identity or who.user,
-                session=body.assay.session or who.session,
+                # What the operator trusts a proxy to say goes before what the caller says.
+                identity=who.user or body.identity,
+                session=who.session or body.assay.session,
                 traceparent=traceparent,
                 exactly=body.model != served.name,
             ),
@@ -175,7 +176,7 @@ def _feedback(served: Served, callers: Callers) -> APIRouter:
 
         The same once more changes nothing; of several ratings by one user the first one counts.
         """
-        said = Said(body.score, body.correction, body.comment, body.user or who.user or "")
+        said = Said(body.score, body.correction, body.comment, who.user or body.user or "")
         rated, first = await served.feedback(body.id, said)
         return FeedbackResponse(id=body.id, trace=rated.trace, release=rated.release, first=first)
 

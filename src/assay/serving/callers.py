@@ -29,7 +29,7 @@ class Who:
 class Callers:
     """What is asked of callers: ``api_key`` None asks for none; of the headers, None trusts none.
 
-    ``user_header`` and ``session_header`` name who asks where the request itself does not.
+    ``user_header`` and ``session_header`` name who asks, whatever the request itself says of it.
     """
 
     api_key: str | None

@@ -82,17 +82,25 @@ class EventLog:
                 raise Conflict(f"{stream} is at version {version}, not {expected}: another process was faster")
             if not events:
                 return version
-            now = self._clock()
-            rows = [
-                {"stream": stream, "version": version + n, "at": now, "event": _text(event)}
-                for n, event in enumerate(events, 1)
-            ]
-            connection.execute(insert(_EVENTS), rows)
-            version += len(rows)
-            connection.execute(update(_HEADS).where(_HEADS.c.stream == stream).values(version=version))
+            version = self._added(connection, stream, version, events)
             if also is not None:
                 also(connection)
             return version
+
+    def append_with(self, connection: Connection, stream: str, events: Sequence[Mapping[str, Any]]) -> int:
+        """Append events in a transaction that is under way, see ``also``: all of both streams is written, or none."""
+        return self._added(connection, stream, _locked(connection, stream), events)
+
+    def _added(self, connection: Connection, stream: str, version: int, events: Sequence[Mapping[str, Any]]) -> int:
+        now = self._clock()
+        rows = [
+            {"stream": stream, "version": version + n, "at": now, "event": _text(event)}
+            for n, event in enumerate(events, 1)
+        ]
+        connection.execute(insert(_EVENTS), rows)
+        version += len(rows)
+        connection.execute(update(_HEADS).where(_HEADS.c.stream == stream).values(version=version))
+        return version
 
     def read(self, stream: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
         """The events behind version ``after``, oldest first, at most ``limit``. Raises StoreError for one that is

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assay.errors import StoreError
 from assay.rollouts.evidence.following import Follower
 from assay.rollouts.traffic.events import Advanced, Promoted, RolledBack
 from assay.rollouts.traffic.observations import Observation, stream
@@ -97,7 +96,22 @@ def test_after_another_process_was_faster_the_same_evidence_is_asked_again(event
     assert second == Follower(events, "r", PLAN).follow(moved, 0.0)
 
 
-def test_an_event_that_is_no_observation_is_told(events: EventLog) -> None:
-    events.append(stream("r"), [{"kind": "o", "u": "u", "a": "live"}])
-    with pytest.raises(StoreError, match="event 1 of a stream of observations"):
-        Follower(events, "r", PLAN).follow(ROLLOUT, 0.0)
+UNREADABLE: tuple[dict[str, object], ...] = (
+    {"kind": "o", "u": "u", "a": "live"},
+    {"kind": "o", "u": "u", "a": "live", "s": 0, "t": "t", "v": {"errors": "many"}},
+    {"kind": "o", "u": "u", "a": "live", "s": 0, "t": "t", "v": {"errors": "nan"}},
+    {"kind": "o", "u": "u", "a": "live", "s": "first", "t": "t", "v": {}},
+    {"kind": "o", "u": "u", "a": "live", "s": 0, "t": "t", "v": []},
+)
+
+
+def test_what_cannot_be_read_is_left_out_and_counted_and_holds_nothing_up(events: EventLog) -> None:
+    recorded(events, observed(100, bad=0.0))
+    events.append(stream("r"), UNREADABLE)
+    recorded(events, observed(400, bad=0.9, seed=2, begin=100))
+    follower = Follower(events, "r", PLAN)
+    found = follower.follow(ROLLOUT, 0.0)
+    assert isinstance(found, RolledBack)
+    assert follower.evidence.unreadable == len(UNREADABLE)
+    assert follower.evidence.position == found.decision.observations > 105
+    assert found == Follower(events, "r", PLAN, at_once=3).follow(ROLLOUT, 0.0)

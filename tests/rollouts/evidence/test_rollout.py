@@ -404,3 +404,27 @@ class TestLabels:
         assert bare.low is not None
         assert wide.low is not None
         assert wide.low == pytest.approx(2 * bare.low)
+
+
+def test_a_unit_that_the_share_before_had_drawn_counts_and_does_not_vote() -> None:
+    evidence = Evidence(plan_of(ERRORS, stages=(0.2, 0.6)))
+    evidence.add(replace(seen("newcomer", "candidate", 1, errors=1.0), fresh=False))
+    evidence.add(seen("moved", "candidate", 1, errors=0.0))
+    finding = evidence.findings()[0]
+    assert (finding.n, finding.candidate) == (1, 0.0)
+    assert evidence.units(1).candidate == 2
+
+
+@pytest.mark.parametrize("look", [0, 300, 900, 1_400])
+def test_a_look_before_the_limit_is_given_up_changes_no_interval(look: int) -> None:
+    # History's limit is far below what live waits for, so that its first answers here put another in its place.
+    plan = plan_of(replace(P95, frozen=900.0))
+    observations = traffic(5, 1_500, latency=1.5)
+    evidence = Evidence(plan)
+    for at, observation in enumerate(observations):
+        evidence.add(observation)
+        if at < look and at % 50 == 0:
+            evidence.findings()
+    assert evidence.limits["latency_p95"] != 900.0
+    assert evidence.findings() == folded(plan, observations).findings()
+    assert evidence.findings()[0].low is not None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.rollouts.evidence.deciding import MISMATCH_ALPHA
-from assay.rollouts.evidence.voters import CANDIDATE, Units, Voters
+from assay.rollouts.evidence.voters import CANDIDATE, Units, Voters, voting_shares
 from assay.rollouts.traffic.assignment import assign, unit_of
 from assay.statistics.anytime.evidence import threshold
 
@@ -105,3 +106,23 @@ def test_units_that_fall_back_to_live_are_no_draw_that_hides_a_broken_split() ->
         _seen(voters, "r", 0, unit)
         voters.ballot(1, unit, candidate=False)
     assert voters.ratio.peak > threshold(MISMATCH_ALPHA)
+
+
+def test_what_the_candidate_votes_on_in_one_stage_it_does_not_in_another_whichever_is_recorded_first() -> None:
+    voters = Voters(SHARES)
+    for stage in (0, 1):
+        voters.ballot(stage, "u", candidate=True)
+    voters.cast(0, "u", CANDIDATE | BIT)  # a score that came late
+    assert voters.ballot(1, "u", candidate=True) == CANDIDATE | BIT
+
+
+def test_a_unit_that_is_recorded_late_is_drawn_once() -> None:
+    voters = Voters(SHARES)
+    for stage in (2, 1, 0):
+        voters.ballot(stage, "u", candidate=True)
+    assert voters.ratio.counts == {"candidate": 1}
+
+
+def test_those_who_vote_are_the_ones_whom_no_share_before_had_drawn() -> None:
+    assert voting_shares((0.2, 0.6, 0.8)) == pytest.approx((0.2, 0.5, 0.5))
+    assert voting_shares((0.3,)) == (0.3,)

@@ -15,10 +15,11 @@ from assay.releases.history.environments import point
 from assay.releases.history.snapshots import Snapshots
 from assay.releases.project import Project
 from assay.rollouts.experiments.design import Wanted, designed, names_of, ranking_design
-from assay.rollouts.experiments.starting import check_free, start, stop
+from assay.rollouts.experiments.starting import check_free, check_gates, start, stop
 from assay.rollouts.planning.guards import Knowledge
 from assay.rollouts.planning.history import History, Past
-from assay.rollouts.traffic.events import Deployed, ExperimentEnded, ExperimentStarted
+from assay.rollouts.planning.planning import planned
+from assay.rollouts.traffic.events import Deployed, ExperimentEnded, ExperimentStarted, Gated, Started
 from assay.rollouts.traffic.log import TrafficLog
 from assay.rollouts.traffic.plan import Design
 from assay.rollouts.traffic.state import Traffic
@@ -62,7 +63,7 @@ def test_a_plain_design_has_equal_shares_and_the_files_own_settings(tmp_path: Pa
     assert len({release for _, release in found.arms}) == 3
     assert found.shares == pytest.approx((1 / 3,) * 3)
     assert (found.sticky, found.alpha, found.floor, found.policy) == ("session", 0.1, 0.0, "fixed")
-    assert [guard.name for guard in found.guards] == ["errors", "latency_p95"]
+    assert [guard.name for guard in found.guards] == ["errors", "latency_p95", "abstention"]
     assert found.guards[0].harm == 0.0
     assert found.guards[1].frozen is not None
 
@@ -87,6 +88,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "shares of another number": ({"shares": (0.5, 0.3, 0.2)}, "--shares names 3 shares for the 2 arms A, B"),
     "shares that miss a part": ({"shares": (0.5, 0.3)}, "their sum is 1"),
     "a share of nothing": ({"shares": (1.0, 0.0)}, "each is above 0"),
+    "shares that are no numbers": ({"shares": (float("nan"), float("nan"))}, "--shares nan,nan: each is above 0"),
+    "a share that shows nothing": ({"shares": (0.995, 0.005)}, "--shares 0.995,0.005: none may be below 0.01"),
     "a floor that is too high": ({"policy": "thompson", "floor": 0.5}, "--floor 0.5: 2 arms cannot each keep"),
     "a share below the floor": ({"policy": "thompson", "shares": (0.95, 0.05)}, "below the floor of 0.1"),
     "a level that is none": ({"alpha": 0.7}, "--alpha 0.7"),
@@ -139,6 +142,56 @@ def test_one_thing_moves_traffic_at_a_time(log: TrafficLog, make: Any) -> None:
     with pytest.raises(Refused, match="is under way"):
         check_free(log.traffic())
     assert start_event(log).why == "which?"
+
+
+def test_a_release_that_is_not_live_gets_most_users_at_most(log: TrafficLog, make: Any) -> None:
+    log.append(log.traffic(), Deployed(make.releases[0], "the first", "ana"))
+    refused = [
+        (make.design(shares=(0.06, 0.94)), r"--shares: B, release bbbbbbbbbbbb, is not live and could get 0\.94"),
+        (make.design(3, shares=(0.02, 0.49, 0.49)), r"--shares: A is live, and needs at least 0\.05"),
+        (make.design(policy="thompson", floor=0.06), r"--floor 0\.06: B, .* could get 0\.94 of the users"),
+        (make.design(4, policy="thompson", floor=0.04), r"--floor 0\.04: A is live, and needs"),
+    ]
+    for design, message in refused:
+        with pytest.raises(InputError, match=message):
+            start(log, design, why="", by="ana")
+    assert log.traffic().experiment is None
+    assert start(log, make.design(shares=(0.95, 0.05)), why="", by="ana").shares == (0.95, 0.05)
+
+
+def test_an_arm_that_failed_its_last_gate_is_refused(log: TrafficLog, make: Any, tmp_path: Path) -> None:
+    live, failed = make.releases[:2]
+    log.append(log.traffic(), Deployed(live, "the first", "ana"))
+    design = make.design()
+    project = projects(tmp_path, 1)[0]
+    plan = planned(project, project, spent={}, at=AT, knowledge=knowledge()).plan
+
+    def gated(id: str, verdict: Any) -> None:
+        log.append(log.traffic(), Started(id, failed, live, plan, 0.05, "2026-Q4", "", "ana"))
+        log.append(log.traffic(), Gated(id, verdict, None, "correctness fell", "ana"))
+
+    check_gates(log.entries(), design, live)
+    gated("r1", "fail")
+    gated("r2", "inconclusive")  # takes nothing back
+    with pytest.raises(
+        Refused, match=r"B, release bbbbbbbbbbbb, failed .* r1 \(correctness fell\); .* --skip-gate WHY"
+    ):
+        check_gates(log.entries(), design, live)
+    check_gates(log.entries(), design, failed)  # it is live by now
+    gated("r3", "pass")
+    check_gates(log.entries(), design, live)
+
+
+def test_errors_are_always_guarded_and_abstention_beside_what_it_buys(tmp_path: Path) -> None:
+    assert [guard.name for guard in made(tmp_path / "a").guards] == ["errors"]
+    assert [guard.name for guard in made(tmp_path / "b", metric="latency").guards] == ["errors", "abstention"]
+    assert [guard.name for guard in made(tmp_path / "c", metric="errors", guards=("latency",)).guards] == [
+        "latency",
+        "abstention",
+    ]
+    text = "[rollout.guards]\nabstention = { margin = 0.4, harm = 0.3 }\n"
+    (_, abstention) = made(tmp_path / "d", text=text, metric="latency").guards
+    assert abstention.harm == 0.3
 
 
 def start_event(log: TrafficLog) -> ExperimentStarted:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.rollouts.experiments.deciding import needed, next_shares
+from assay.rollouts.experiments.design import ranking_design
 from assay.rollouts.experiments.evidence import Evidence
 from assay.rollouts.traffic.observations import Observation
 
@@ -41,6 +42,15 @@ def test_what_is_of_no_arm_or_of_no_epoch_says_nothing(make: Any) -> None:
     assert evidence.position == 3
 
 
+def test_an_answer_that_is_written_again_prefers_once() -> None:
+    evidence = Evidence(ranking_design(("aa" * 32, "bb" * 32), alpha=0.05, longest=60.0))
+    for _ in range(3):
+        evidence.add(seen("u", "second", 1.0, trace="t1"))
+    evidence.add(seen("u", "first", 1.0, trace="t1"))
+    evidence.add(seen("u", "second", 1.0, trace="t2"))
+    assert (evidence.wins.test.first, evidence.wins.test.second, evidence.votes) == (0, 2, 2)
+
+
 def test_an_epochs_observations_come_after_it_began(make: Any) -> None:
     evidence = Evidence(make.design(policy="thompson"))
     evidence.open((0.7, 0.3), 2)  # known before what it looked at is folded
@@ -69,15 +79,15 @@ def test_judged_values_come_equally_from_every_arm_whatever_its_share(make: Any)
     assert skewed.high - skewed.low != pytest.approx(equal.high - equal.low)
 
 
-def test_of_one_who_asks_again_a_later_judged_answer_has_no_known_chance(make: Any) -> None:
+def test_of_one_who_asks_again_a_later_judged_answer_has_no_known_chance_and_does_not_vote(make: Any) -> None:
     evidence = Evidence(make.design(policy="thompson", metric=replace(make.quality, judged=True)))
     evidence.add(Observation("u", "A", 0, "first", {"errors": 0.0}))
     evidence.add(Observation("u", "A", 0, "second", {"errors": 0.0}))
     evidence.add(Observation("u", "A", 0, "second", {"quality": 1.0}))
-    assert (evidence.tallies["A"].n, evidence.weighted.n) == (1, 0)
+    assert (evidence.tallies["A"].n, evidence.weighted.n) == (0, 0)
     evidence.add(Observation("v", "A", 0, "third", {"errors": 0.0}))
     evidence.add(Observation("v", "A", 0, "third", {"quality": 1.0}))
-    assert (evidence.tallies["A"].n, evidence.weighted.n) == (2, 1)
+    assert (evidence.tallies["A"].n, evidence.weighted.n) == (1, 1)
 
 
 OBSERVATIONS = st.lists(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,15 @@ import pytest
 from assay import traces
 from assay.answering.events import Answer, Failed, Question, Sentence
 from assay.errors import InputError, ModelUnavailable, NotFound, StoreError
+from assay.rollouts.steering import abort
 from assay.rollouts.traffic.assignment import assign, unit_of
-from assay.rollouts.traffic.events import Aborted, Advanced, Deployed, Pinned, Promoted, RolledBack
+from assay.rollouts.traffic.codec import encode
+from assay.rollouts.traffic.events import Aborted, Advanced, Decision, Deployed, Pinned, Promoted, RolledBack
 
 pytestmark = pytest.mark.anyio
 
+ARMS = ("live", "candidate")
+NOTHING = Decision(0, 0.0, (), "by hand")
 USERS = [f"user-{n}" for n in range(40)]
 
 
@@ -46,7 +51,8 @@ async def test_users_keep_the_arm_that_they_are_hashed_to_in_every_process(world
     assert all(arms[each.unit] == each.arm for each in found)
     assert {each.stage for each in found} == {1}
     assert {each.propensity for each in found} == {0.5}
-    assert found[0].values == {"errors": 0, "abstention": 0, "latency": 20.0, "first_token": 10.0, "cost": 0.01}
+    told = {"errors": 0, "abstention": 0, "latency": 20.0, "first_token": 10.0, "cost": 0.01, "gone": 0}
+    assert found[0].values == told
     assert all(each.counts for each in found)
 
 
@@ -186,7 +192,7 @@ async def test_a_candidate_that_fails_before_it_shows_anything_is_answered_for(w
     assert events[-1].release == digests["a"]
     assert len(new.asked) == 1
     (seen,) = world.observations()
-    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0})
+    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0, "gone": 0.0})
     instead = process.traces.get(events[-1].trace).root.attributes
     assert instead[traces.INSTEAD_OF] == digests["b"]
     assert traces.ARM not in instead
@@ -202,7 +208,7 @@ async def test_a_candidate_with_a_bug_is_answered_for_and_told_of(world: Any, di
         world.start(stages=(0.999,))
         assert (await process.answered(identity="u")).release == digests["a"]
     (seen,) = world.observations()
-    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0})
+    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0, "gone": 0.0})
     assert any("ZeroDivisionError" in line for line in process.told)
 
 
@@ -216,7 +222,7 @@ async def test_what_was_shown_is_not_begun_again(world: Any, digests: Any) -> No
     assert [type(event) for event in events] == [Sentence, Failed]
     assert world.releases[digests["a"]].asked == []
     (seen,) = world.observations()
-    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0})
+    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0, "gone": 0.0})
 
 
 async def test_a_wrong_request_is_nobodys_error(world: Any, digests: Any) -> None:
@@ -239,7 +245,7 @@ async def test_a_candidate_that_refuses_what_live_answers_is_in_error(world: Any
         world.start(stages=(0.999,))
         assert (await process.answered(identity="u")).release == digests["a"]
     (seen,) = world.observations()
-    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0})
+    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0, "gone": 0.0})
 
 
 async def test_live_failures_count_and_are_told(world: Any, digests: Any) -> None:
@@ -250,19 +256,124 @@ async def test_live_failures_count_and_are_told(world: Any, digests: Any) -> Non
         (event,) = await process.ask(identity="u")
     assert isinstance(event, Failed)
     (seen,) = world.observations()
-    assert (seen.arm, seen.values) == ("live", {"errors": 1.0})
+    assert (seen.arm, seen.values) == ("live", {"errors": 1.0, "gone": 0.0})
 
 
-async def test_a_reader_who_goes_away_gives_no_observation(world: Any, digests: Any) -> None:
+async def test_a_reader_who_goes_away_is_seen_with_how_long_they_waited(world: Any, digests: Any) -> None:
     process = world.process()
     async with process.deployment.serving():
         world.start(stages=(0.999,))
+        await process.ready()
         stream = process.deployment.answer(Question("x"), identity="u")
         assert isinstance(await anext(stream), Sentence)
+        await anyio.sleep(0.05)
+        await stream.aclose()
+        assert process.deployment.recording.counts.gone == 1
+    (seen,) = world.observations()
+    assert (seen.arm, seen.unit, seen.values["gone"]) == ("candidate", unit_of("r1", "u"), 1.0)
+    assert 50 <= seen.values["latency"] < 5_000
+    assert "errors" not in seen.values
+    assert world.releases[digests["b"]].working == 0
+
+
+async def test_a_candidate_that_hangs_until_its_users_go_away_is_seen(world: Any, digests: Any) -> None:
+    new = world.releases[digests["b"]]
+    new.gate = anyio.Event()
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stage=1)
+        for user in USERS:
+            with anyio.move_on_after(0.02):
+                await process.ask(identity=user)
+    gone = {arm: {each.values["gone"] for each in world.observations() if each.arm == arm} for arm in ARMS}
+    assert gone == {"live": {0.0}, "candidate": {1.0}}
+
+
+async def test_who_goes_away_while_nothing_is_compared_is_only_counted(world: Any) -> None:
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stage=-1)
+        stream = process.deployment.answer(Question("x"), identity="u")
+        await anext(stream)
         await stream.aclose()
         assert process.deployment.recording.counts.gone == 1
     assert world.observations() == []
-    assert world.releases[digests["b"]].working == 0
+
+
+async def test_a_stream_that_breaks_after_its_first_sentence_is_the_releases_error(world: Any, digests: Any) -> None:
+    broken = InputError("the context is too long for the model")
+    world.releases[digests["b"]].does = lambda _: {"then": broken}
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stages=(0.999,))
+        events = await process.ask(identity="u")
+    assert [type(event) for event in events] == [Sentence, Failed]
+    (seen,) = world.observations()
+    assert (seen.arm, seen.values["errors"]) == ("candidate", 1.0)
+    assert process.deployment.recording.counts.wrong == 0
+
+
+async def test_nobody_waits_for_a_candidate_to_be_opened(
+    world: Any, digests: Any, eventually: Callable[..., Any]
+) -> None:
+    new, held = world.releases[digests["b"]], threading.Event()
+    opened = new.application
+
+    def slowly(recorder: Any) -> Any:
+        held.wait(10)
+        return opened(recorder)
+
+    new.application = slowly
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stages=(0.5,))
+        try:
+            with anyio.fail_after(5):
+                for user in USERS:
+                    (*_, answer) = await process.ask(at_once=True, identity=user)
+                    assert answer.release == digests["a"]
+        finally:
+            held.set()
+        await eventually(lambda: new.opened == 1)  # it was begun meanwhile
+        await process.deployment.recording.flush()
+        assert world.observations() == []  # of either arm: they are seen at the same times, or not at all
+        assert digests["b"] in {(await process.answered(identity=user)).release for user in USERS}
+    assert {each.arm for each in world.observations()} == set(ARMS)
+
+
+def unheard_of(world: Any) -> None:
+    """Write what a newer version writes, which this one does not know."""
+    world.events.append("environment/production", [{"kind": "mirrored", "rollout": "r1"}])
+
+
+async def test_where_it_cannot_be_read_what_was_decided_nobody_gets_the_candidate(world: Any, digests: Any) -> None:
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stages=(0.999,))
+        assert (await process.answered(identity="u")).release == digests["b"]
+        await process.deployment.recording.flush()
+        before = len(world.observations())
+        unheard_of(world)
+        assert {(await process.answered(identity=user)).release for user in USERS} == {digests["a"]}
+        assert process.deployment.rollout is None
+        (problem,) = await process.deployment.problems()
+        assert "mirrored" in problem
+        assert "upgrade Assay" in problem
+        assert sum("answers everybody" in line for line in process.told) == 1
+        abort(world.log, why="stop", by="me")
+        assert {(await process.answered(identity=user)).release for user in USERS} == {digests["a"]}
+    assert len(world.observations()) == before
+
+
+async def test_what_is_impossible_by_what_was_read_before_falls_back_too(world: Any, digests: Any) -> None:
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stages=(0.999,))
+        assert (await process.answered(identity="u")).release == digests["b"]
+        world.events.append("environment/production", [encode(Advanced("another", 1, NOTHING))])
+        assert (await process.answered(identity="u")).release == digests["a"]
+        (problem,) = await process.deployment.problems()
+        assert "another" in problem
 
 
 async def test_a_reader_is_cancelled_and_the_release_is_let_go(
@@ -281,7 +392,7 @@ async def test_a_reader_is_cancelled_and_the_release_is_let_go(
         world.append(Aborted("r1", "", "me"))
         await process.answered()
         await eventually(lambda: new.closed == 1)
-    assert world.observations() == []
+    assert [each.values["gone"] for each in world.observations()] == [1.0]
 
 
 async def test_pins_hold_and_do_not_count(world: Any, digests: Any) -> None:
@@ -317,7 +428,8 @@ async def test_a_candidate_that_cannot_be_opened_is_rolled_back_and_nobody_notic
     last = world.log.entries()[-1].event
     assert isinstance(last, RolledBack)
     assert (last.reason, "its index is gone" in last.decision.why) == ("unbuildable", True)
-    assert [each.values for each in world.observations() if each.arm == "candidate"] == [{"errors": 1.0}]
+    # One where somebody asked before it was rolled back, which may come first.
+    assert all(each.values == {"errors": 1.0, "gone": 0.0} for each in world.observations())
 
 
 async def test_a_candidate_over_another_index_than_its_own_is_not_that_candidate(
@@ -400,4 +512,4 @@ async def test_a_candidate_that_ends_without_an_end_is_answered_for(world: Any, 
         world.start(stages=(0.999,))
         assert (await process.answered(identity="u")).release == digests["a"]
     (seen,) = world.observations()
-    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0})
+    assert (seen.arm, seen.values) == ("candidate", {"errors": 1.0, "gone": 0.0})

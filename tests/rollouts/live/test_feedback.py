@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from assay.answering.events import Answer
-from assay.errors import NotFound
+from assay.errors import NotFound, StoreError
 from assay.rollouts.live.feedback import Named, Said, listed
 from assay.rollouts.traffic.events import Aborted
 
@@ -140,3 +140,23 @@ class Silent:
 
     def follow(self, *_: Any) -> None:
         return None
+
+
+async def test_a_thumb_is_kept_and_counted_or_neither(world: Any, monkeypatch: Any) -> None:
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stage=1)
+        answer = await process.answered(identity="u")
+        await process.deployment.recording.flush()
+
+        def broken(*_: Any) -> int:
+            raise StoreError("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(process.events, "append_with", broken)
+            with pytest.raises(StoreError, match="full"):
+                await process.deployment.feedback(id_of(answer), UP)
+        assert list(listed(world.events)) == []
+        assert (await process.deployment.feedback(id_of(answer), UP))[1]
+        assert len(thumbs(world)) == 1  # at once: nothing waits in memory, to be lost with the process
+        assert len(list(listed(world.events))) == 1

@@ -12,7 +12,8 @@ from assay.evaluation.samples import Answered, Sample
 from assay.evaluation.scoring import Measured, Metric
 from assay.rollouts.live.judging import chosen
 from assay.rollouts.traffic.plan import Guard, Shadow
-from assay.rollouts.traffic.state import Rollout
+from assay.rollouts.traffic.routing import Asker, way
+from assay.rollouts.traffic.state import Rollout, Traffic
 from assay.scores import Scored, Unscored
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +58,7 @@ async def test_both_arms_are_judged_and_the_scores_are_added_to_their_answers(
 
     process = world.process(open_scorers=open_scorers, follow=lambda *_: Silent())
     async with process.deployment.serving():
-        world.start(stage=1, guards=GUARDS, judged=1.0)
+        world.start(stages=(0.5,), guards=GUARDS, judged=1.0)
         answers = {(await process.answered(f"q{n}", identity=f"u{n}")).trace for n in range(30)}
         await eventually(lambda: len(scored(world)) == 30)
     assert asked == [frozenset({"faithfulness"})]
@@ -86,7 +87,7 @@ async def test_a_copy_and_the_answer_beside_it_are_both_judged(
 async def test_what_cannot_be_scored_is_counted(world: Any, eventually: Callable[..., Any]) -> None:
     process = world.process(open_scorers=lambda _: [Scripted(silent=True)], follow=lambda *_: Silent())
     async with process.deployment.serving():
-        world.start(stage=1, guards=GUARDS, judged=1.0)
+        world.start(stages=(0.5,), guards=GUARDS, judged=1.0)
         for n in range(4):
             await process.answered(identity=f"u{n}")
         await eventually(lambda: process.deployment.recording.counts.unscored == 4)
@@ -99,7 +100,7 @@ async def test_a_judge_that_cannot_be_opened_is_told_of_once(world: Any, eventua
 
     process = world.process(open_scorers=open_scorers, follow=lambda *_: Silent())
     async with process.deployment.serving():
-        world.start(stage=1, guards=GUARDS, judged=1.0)
+        world.start(stages=(0.5,), guards=GUARDS, judged=1.0)
         for n in range(4):
             await process.answered(identity=f"u{n}")
         await eventually(lambda: process.deployment.recording.counts.unscored == 4)
@@ -117,18 +118,43 @@ async def test_without_a_judged_guard_nobody_is_asked(world: Any) -> None:
     assert len(world.observations()) == 1
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_of_both_arms_about_as_many_are_judged(make_plan: Callable[..., Any], share: float) -> None:
-    plan = replace(make_plan(stages=(share,)), judged=0.5)
-    rollout = Rollout("r1", "b", "a", plan, 0.0, 0.0, "canary", 0)
-    count = 200_000
-    counts = Counter[str]()
-    for n in range(count):
-        arm = "candidate" if n < count * share else "live"
-        counts[arm] += chosen(rollout, arm, f"trace-{n}")
-    expected = count * share * 0.5
+@pytest.mark.parametrize("stages", [(0.01,), (0.1,), (0.5,), (0.2, 0.6)])
+def test_of_both_arms_about_as_many_of_those_who_vote_are_judged(
+    make_plan: Callable[..., Any], stages: tuple[float, ...]
+) -> None:
+    plan = replace(make_plan(stages=stages), judged=0.5)
+    rollout = Rollout("r1", "b", "a", plan, 0.0, 0.0, "canary", len(stages) - 1)
+    count, counts = 20_000, Counter[str]()
+    ways = [way(Traffic("production", 1, "a", rollout), Asker(f"user-{n}")) for n in range(count)]
+    for each in ways:
+        counts[each.arm] += chosen(rollout, each)
+    assert not any(chosen(rollout, each) for each in ways if not each.fresh)
+    expected = sum(each.arm == "candidate" and each.fresh for each in ways) * 0.5
     for arm in ("live", "candidate"):
         assert abs(counts[arm] - expected) < 5 * expected**0.5
+
+
+def test_who_asks_often_is_judged_no_more_often_than_who_asks_once(make_plan: Callable[..., Any]) -> None:
+    plan = replace(make_plan(stages=(0.1, 0.3)), judged=0.5)
+    lots = []
+    for stage in range(2):
+        rollout = Rollout("r1", "b", "a", plan, 0.0, 0.0, "canary", stage)
+        now = Traffic("production", 1, "a", rollout)
+        asked = [[chosen(rollout, way(now, Asker(f"user-{n}"))) for _ in range(5)] for n in range(2_000)]
+        assert all(len(set(each)) == 1 for each in asked)
+        lots.append([each[0] for each in asked])
+    assert lots[0] != lots[1]  # another lot in each stage
+
+
+async def test_of_a_unit_the_first_answer_in_the_stage_is_the_one_that_is_judged(
+    world: Any, eventually: Callable[..., Any]
+) -> None:
+    process = world.process(open_scorers=lambda _: [Scripted()], follow=lambda *_: Silent())
+    async with process.deployment.serving():
+        world.start(stages=(0.5,), guards=GUARDS, judged=1.0)
+        answers = [await process.answered(identity=user) for user in ("u1", "u2", "u1", "u2", "u1", "u3")]
+        await eventually(lambda: len(scored(world)) == 3)
+    assert {each.trace for each in scored(world)} == {answers[at].trace for at in (0, 1, 5)}
 
 
 class Silent:

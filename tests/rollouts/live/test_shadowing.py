@@ -11,7 +11,7 @@ import pytest
 from assay import traces
 from assay.errors import ModelUnavailable
 from assay.rollouts.traffic.events import Aborted
-from assay.rollouts.traffic.plan import Shadow
+from assay.rollouts.traffic.plan import Guard, Shadow
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +141,36 @@ async def test_after_shadow_nothing_is_copied(world: Any, digests: Any) -> None:
         await anyio.sleep(0.2)
         assert process.deployment.recording.counts.uncopied == 1
     assert world.releases[digests["b"]].asked == []
+
+
+async def test_the_cap_holds_where_the_candidate_is_far_dearer_than_live(
+    world: Any, digests: Any, eventually: Callable[..., Any]
+) -> None:
+    new = world.releases[digests["b"]]
+    new.does, new.gate = lambda _: {"cost": 0.25}, anyio.Event()
+    guards = (Guard("cost", "cost", "mean", 1.2, 1.2, bound=0.25),)
+    processes = [world.process() for _ in range(3)]
+    async with processes[0].deployment.serving(), processes[1].deployment.serving(), processes[2].deployment.serving():
+        world.start(stage=-1, shadow=Shadow(1.0, 1000, 600.0, 0.3), guards=guards)
+        for n in range(12):
+            await processes[n % 3].answered(identity=f"u{n}")
+        uncopied = [process.deployment.recording.counts for process in processes]
+        await eventually(lambda: new.working == 1 and sum(each.uncopied > 0 for each in uncopied) == 2)
+        await anyio.sleep(0.1)
+        new.gate.set()
+        await eventually(lambda: any(each.arm == "shadow" for each in world.observations()))
+        await anyio.sleep(0.1)
+    assert len(new.asked) == 1  # what it may cost was reserved before anybody knew what it costs
+
+
+async def test_copies_that_fail_are_paid_for(world: Any, digests: Any, eventually: Callable[..., Any]) -> None:
+    new = world.releases[digests["b"]]
+    new.does = lambda _: ModelUnavailable("is down", model="m")
+    process = world.process()
+    async with process.deployment.serving():
+        world.start(stage=-1, shadow=Shadow(1.0, 1000, 600.0, 0.045))
+        for n in range(20):
+            await process.answered(identity=f"u{n}")
+        await eventually(lambda: process.deployment.recording.counts.uncopied > 0)
+        await anyio.sleep(0.2)
+    assert len(new.asked) == 4  # each is taken to have cost as much as live's answer, 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from dataclasses import replace
 
@@ -104,10 +105,30 @@ def test_too_little_history_is_said_and_what_is_given_is_taken() -> None:
     assert preflight(PLAN, History(), given=Given(answers_per_hour=500)).guards[0].source == "assumed"
 
 
-@pytest.mark.parametrize("given", [Given(answers_per_hour=0), Given(answers_per_hour=10, rates={"errors": 3.0})])
-def test_what_is_given_must_make_sense(given: Given) -> None:
-    with pytest.raises(InputError):
-        preflight(PLAN, History(), given=given)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Given(answers_per_hour=0), "--answers-per-hour: 0 answers"),
+        (Given(answers_per_hour=1e308), r"--answers-per-hour: 1e\+308 answers an hour are no traffic"),
+        (Given(answers_per_hour=math.nan), "--answers-per-hour: nan"),
+        (Given(answers_per_hour=10, answers_per_unit=math.inf), "--answers-per-user: inf"),
+        (Given(answers_per_hour=10, answers_per_unit=math.nan), "--answers-per-user: nan"),
+        (Given(answers_per_hour=10, feedback=math.nan), "--feedback: nan"),
+        (Given(answers_per_hour=10, rates={"errors": 3.0}), "--rate errors=3 is not a share"),
+        (Given(answers_per_hour=10, rates={"errors": math.nan}), "--rate errors=nan is not a share"),
+        (Given(answers_per_hour=10, rates={"cost": -1.0}), "--rate cost=-1: give an amount above 0"),
+        (Given(answers_per_hour=10, rates={"cost": math.inf}), "--rate cost=inf"),
+    ],
+)
+def test_what_is_given_must_make_sense(given: Given, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        preflight(replace(PLAN, guards=(ERRORS, COST)), History(), given=given)
+
+
+def test_the_largest_traffic_has_a_forecast() -> None:
+    found = preflight(PLAN, History(), given=Given(answers_per_hour=1e9))
+    assert found.end_hours is not None
+    assert math.isfinite(found.end_hours)
 
 
 def test_every_kind_of_guard_has_a_forecast() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assay import traces
 from assay.rollouts.traffic.assignment import unit_of
+from assay.rollouts.traffic.observations import Observation
 from assay.rollouts.traffic.plan import Design, Guard, Plan
 from assay.rollouts.traffic.routing import Asker, Way, fraction, way
 from assay.rollouts.traffic.state import Experiment, Rollout, Traffic
@@ -54,7 +55,7 @@ def test_in_shadow_live_answers_everybody(make_plan: Callable[..., Plan]) -> Non
     ("sticky", "asker", "identity"),
     [
         ("user", Asker("u", "s"), "u"),
-        ("user", Asker(None, "s"), "s"),
+        ("user", Asker(None, "s"), "session:s"),
         ("session", Asker("u", "s"), "s"),
     ],
 )
@@ -79,6 +80,23 @@ def test_a_pin_is_an_arm_that_does_not_count(make_plan: Callable[..., Plan]) -> 
     assert (found.release, found.arm, found.counts) == (LIVE, "live", False)
 
 
+def test_fresh_are_those_whom_the_share_before_had_not_drawn(make_plan: Callable[..., Plan]) -> None:
+    plan = make_plan(stages=(0.2, 0.6))
+    first, second = ([way(traffic(plan, stage=stage), Asker(str(user))) for user in range(3_000)] for stage in range(2))
+    assert all(each.fresh for each in first)
+    for before, now in zip(first, second, strict=True):
+        assert now.fresh == (before.arm == "live")
+    voting = [each.arm == "candidate" for each in second if each.fresh]
+    assert abs(sum(voting) / len(voting) - 0.5) < 0.05
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_an_observation_tells_in_a_word_whose_unit_is_not_fresh(fresh: bool) -> None:
+    seen = Way(NEW, "r1", "candidate", 1, "unit", fresh=fresh).observation("t", {"errors": 0.0})
+    assert ("k" in seen.as_event()) is not fresh
+    assert Observation.from_event(seen.as_event()) == seen
+
+
 def test_an_experiments_arms(make_plan: Callable[..., Plan]) -> None:
     arms = (("A", LIVE), ("B", NEW), ("C", "c" * 64))
     design = Design(arms, ERRORS, (), "thompson", (0.2, 0.3, 0.5), 0.1, 0.05, "user", 0.5, 60.0)
@@ -97,9 +115,10 @@ def test_an_experiments_arms(make_plan: Callable[..., Plan]) -> None:
     stage=st.integers(-1, 5),
     counts=st.booleans(),
     propensity=st.floats(0.01, 1.0),
+    fresh=st.booleans(),
 )
-def test_a_trace_tells_the_way_back(arm: str, stage: int, counts: bool, propensity: float) -> None:
-    gone = Way(NEW, "r1", arm, stage, "unit", counts, propensity)
+def test_a_trace_tells_the_way_back(arm: str, stage: int, counts: bool, propensity: float, fresh: bool) -> None:
+    gone = Way(NEW, "r1", arm, stage, "unit", counts, propensity, fresh)
     assert Way.of({**gone.attributes(), traces.RELEASE: NEW}) == gone
 
 

@@ -12,7 +12,7 @@ from assay.statistics.anytime.binary import Alternative, RateTest
 from assay.statistics.anytime.blocks import Block, Blocks
 from assay.statistics.anytime.evidence import SequentialTest
 
-YES_OR_NO = frozenset({"errors", "abstention"})
+YES_OR_NO = frozenset({"errors", "abstention", "gone"})
 """Metrics that are 0 or 1, which a likelihood tells more about than a mean does."""
 
 _Test: TypeAlias = RateTest | MeanTest
@@ -55,11 +55,11 @@ class Comparison:
         return True
 
     def restart(self) -> None:
-        """Forget what was observed and what waits in open blocks; the tests keep what they know."""
+        """Forget what was observed and what waits in open blocks. The tests keep what they know, and ``closed`` does:
+        an interval must agree with them, and not depend on whether somebody looked before."""
         self.candidate = self.live = 0.0
         self.n = self.m = 0
         self._open.clear()
-        self.closed.clear()
 
     def means(self) -> tuple[float | None, float | None]:
         """The observed means of candidate and live; None without values."""

@@ -8,7 +8,6 @@ asked only once everything that was recorded is folded: nobody is promoted past 
 
 from __future__ import annotations
 
-from assay.errors import StoreError
 from assay.rollouts.evidence.deciding import Decided, alarmed, decide
 from assay.rollouts.evidence.rollout import Evidence
 from assay.rollouts.traffic.observations import Observation, stream
@@ -55,11 +54,13 @@ class Follower:
         return None
 
 
-def observation(recorded: Recorded) -> Observation:
-    """The observation that an event of a rollout's stream is. Raises StoreError for one that is none."""
+def observation(recorded: Recorded) -> Observation | None:
+    """The observation that an event of a rollout's stream is; None for one that cannot be read.
+
+    It is left out and counted, by every process alike: one bad line must not hold up all that come after it, the
+    harm that they may show included.
+    """
     try:
         return Observation.from_event(recorded.event)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError(
-            f"event {recorded.version} of a stream of observations cannot be read: {error}; upgrade Assay"
-        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return None

@@ -8,13 +8,13 @@ weights, is what a way back is decided by; safety is an e-process for each guard
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from assay.rollouts.evidence.amounts import AmountEvidence
 from assay.rollouts.evidence.shadows import COPY, ShadowCount, ShadowPairs, learnable
 from assay.rollouts.evidence.tails import TailEvidence
-from assay.rollouts.evidence.voters import Units, Voters
+from assay.rollouts.evidence.voters import Units, Voters, voting_shares
 from assay.rollouts.traffic.events import Finding
 from assay.rollouts.traffic.observations import Observation
 from assay.rollouts.traffic.plan import Guard, Plan
@@ -25,11 +25,13 @@ _HALF = math.log(0.5)
 
 
 class Evidence:
-    """The evidence of one rollout. ``position`` counts the observations so far: the version of their stream."""
+    """The evidence of one rollout. ``position`` counts the observations so far: the version of their stream;
+    ``unreadable`` those that could not be read, and say nothing."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.position = plan, 0
-        self._guards = [_guarded(guard, plan) for guard in plan.guards]
+        self.plan, self.position, self.unreadable = plan, 0, 0
+        shares = voting_shares(plan.stages)
+        self._guards = [_guarded(guard, shares, plan.alpha) for guard in plan.guards]
         self._ballots = [(each, each.guard.metric, 2 << at) for at, each in enumerate(self._guards)]
         self._metrics = tuple(dict.fromkeys(guard.metric for guard in plan.guards))
         self._voters = Voters(plan.stages)
@@ -39,10 +41,12 @@ class Evidence:
         self._weights = [-math.log(len(self._guards))] * len(self._guards) if self._guards else []
         self._harm = self._harm_peak = 0.0
 
-    def add(self, observation: Observation) -> None:
-        """Fold the next observation of the rollout's stream."""
+    def add(self, observation: Observation | None) -> None:
+        """Fold the next observation of the rollout's stream; None for one that cannot be read."""
         self.position += 1
-        if observation.arm == COPY or observation.stage < 0:
+        if observation is None:
+            self.unreadable += 1
+        elif observation.arm == COPY or observation.stage < 0:
             self._shadow(observation)
         elif observation.counts and observation.stage < len(self.plan.stages):
             self._vote(observation)
@@ -91,7 +95,7 @@ class Evidence:
         return drawn, ratio.expected.get("candidate", 0.0)
 
     def units(self, stage: int) -> Units:
-        """How many units of each arm counted in a stage."""
+        """How many units of each arm were seen in a stage, those that the candidate had before included."""
         return self._voters.units(stage)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -105,7 +109,7 @@ class Evidence:
             return
         stage, unit, values = observation.stage, observation.unit, observation.values
         held = self._voters.ballot(stage, unit, candidate=candidate)
-        if held is None:
+        if held is None or (candidate and not observation.fresh):
             return
         ballot = held
         for guarded, metric, bit in self._ballots:
@@ -146,7 +150,6 @@ class Evidence:
         return guarded.harm + together + _HALF
 
 
-def _guarded(guard: Guard, plan: Plan) -> _Guarded:
-    if guard.kind == "quantile":
-        return TailEvidence.of(guard, plan.stages, plan.alpha)
-    return AmountEvidence.of(guard, plan.stages, plan.alpha)
+def _guarded(guard: Guard, shares: Sequence[float], alpha: float) -> _Guarded:
+    kind = TailEvidence if guard.kind == "quantile" else AmountEvidence
+    return kind.of(guard, shares, alpha)

@@ -4,13 +4,15 @@ A unit of live votes once a stage on each guard, one of the candidate once a rol
 value. Assignment moves units only towards the candidate, and who moves at a stage is a fresh random
 draw from those that were live's: these may be compared with those that stay, whatever either said before.
 Units that the candidate had before are no fresh draw: if chance gave it unhappy ones, they would say so
-again at every stage.
+again at every stage. Nor do newcomers vote for it whom the share before had drawn already: those of its
+regulars that the same share drew have voted, and the rest would be a mix with too few of them in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from assay.statistics.anytime.srm import SampleRatio
 
@@ -28,12 +30,14 @@ class Units:
 
 @dataclass(slots=True)
 class Voters:
-    """Ballots by stage and unit. ``ratio`` is the evidence that units are not split as ``shares`` say."""
+    """Ballots, of live by stage and unit and of the candidate by unit. ``ratio`` is the evidence that units are not
+    split as ``shares`` say."""
 
     shares: Sequence[float]
     ratio: SampleRatio = field(default_factory=SampleRatio)
     _ballots: list[dict[str, int]] = field(default_factory=list)
     _counts: list[list[int]] = field(default_factory=list)
+    _candidates: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._ballots = [{} for _ in self.shares]
@@ -48,31 +52,34 @@ class Voters:
     def ballot(self, stage: int, unit: str, *, candidate: bool) -> int | None:
         """The unit's ballot in a stage; None where it was seen with the other arm there, and so cannot vote."""
         held = self._ballots[stage].get(unit)
-        if held is not None:
-            return held if (held & CANDIDATE) == candidate else None
-        ballot = self._admitted(stage, unit, candidate=candidate)
-        self._ballots[stage][unit] = ballot
-        return ballot
+        if held is None:
+            self._admit(stage, unit, candidate=candidate)
+            held = self._ballots[stage][unit] = int(candidate)
+        elif (held & CANDIDATE) != candidate:
+            return None
+        return self._candidates.get(unit, CANDIDATE) if candidate else held
 
     def cast(self, stage: int, unit: str, ballot: int) -> None:
         """Keep what a unit has voted on."""
-        self._ballots[stage][unit] = ballot
+        if ballot & CANDIDATE:
+            self._candidates[unit] = ballot
+        else:
+            self._ballots[stage][unit] = ballot
 
-    def _admitted(self, stage: int, unit: str, *, candidate: bool) -> int:
+    def _admit(self, stage: int, unit: str, *, candidate: bool) -> None:
         self._counts[stage][candidate] += 1
+        if any(unit in later for later in self._ballots[stage + 1 :]):
+            return  # recorded late: a draw of its own was counted for it already
         share, before = self.shares[stage], self._before(stage, unit)
         if before is None:
             self._drawn(share, candidate=candidate)
-            return int(candidate)
+            return
         earlier, ballot = before
         if not ballot & CANDIDATE:
             # Who is live's at one share is the candidate's at the next with what that adds, of what was left.
-            self._drawn((share - self.shares[earlier]) / (1 - self.shares[earlier]), candidate=candidate)
-            return int(candidate)
-        if not candidate:  # none of the candidate's ever moves back, unless the split is broken
+            self._drawn(added(self.shares[earlier], share), candidate=candidate)
+        elif not candidate:  # none of the candidate's ever moves back, unless the split is broken
             self._drawn(share, candidate=False)
-            return 0
-        return ballot
 
     def _before(self, stage: int, unit: str) -> tuple[int, int] | None:
         """The last earlier stage that saw the unit, with its ballot there."""
@@ -84,3 +91,13 @@ class Voters:
 
     def _drawn(self, share: float, *, candidate: bool) -> None:
         self.ratio.add("candidate" if candidate else "live", {"live": 1 - share, "candidate": share})
+
+
+def added(before: float, share: float) -> float:
+    """Which part of those that were live's at one share are the candidate's at a larger one."""
+    return (share - before) / (1 - before)
+
+
+def voting_shares(stages: Sequence[float]) -> tuple[float, ...]:
+    """The candidate's share, by stage, of the units that vote: of those that the shares before had not drawn."""
+    return tuple(added(before, share) for before, share in pairwise((0.0, *stages)))

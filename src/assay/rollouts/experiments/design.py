@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from assay.errors import ConfigError, InputError
 from assay.releases.file.rollout_section import RolloutGuard
 from assay.releases.project import Project
-from assay.rollouts.planning.guards import Guarding, Knowledge
+from assay.rollouts.planning.guards import Guarding, Knowledge, added, unguarded
 from assay.rollouts.traffic.plan import Design, Guard, Policy, Sticky
 
 MOST_ARMS = 6
@@ -19,7 +19,8 @@ LONGEST = 7 * 86_400.0
 PREFERENCE = Guard("preference", "preference", "share", 0.0, 0.0, higher_is_better=True)
 """What an experiment on rankings asks: whose passages the answers cite."""
 ALWAYS = "errors"
-"""A guard that can always be asked: beside it whatever is left out is said, and not that nothing is left."""
+"""A guard that can always be asked, and always is."""
+LEAST_SHARE = 0.01
 _RATIO = RolloutGuard(ratio=1.25)
 _MARGIN = RolloutGuard(margin=0.05)
 _AMOUNT = re.compile(r"(latency|first_token)(_p\d{2})?|cost")
@@ -121,7 +122,9 @@ def _guards(
     """The guards by name: of all arms the one with the largest bound."""
     if wanted.metric in wanted.guards:
         raise InputError(f"{wanted.metric} is the metric that decides, and cannot be a guard too")
-    asked = replace(wanted, guards=tuple(dict.fromkeys((*wanted.guards, ALWAYS))))
+    beside = unguarded((wanted.metric, *wanted.guards))
+    more = (name for name in (*beside, ALWAYS) if name != wanted.metric)
+    asked = replace(wanted, guards=tuple(dict.fromkeys((*wanted.guards, *more))))
     found: dict[str, Guard] = {}
     notices: dict[str, None] = {}
     for project in projects[1:]:
@@ -131,12 +134,10 @@ def _guards(
         except ConfigError as error:
             raise InputError(_mended(error, wanted)) from error
         for guard in guards:
-            if guard.name not in (wanted.metric, *wanted.guards):
-                continue
             before = found.get(guard.name)
             found[guard.name] = guard if before is None or guard.bound > before.bound else before
         notices.update(dict.fromkeys(notice.removeprefix("rollout.guards.") for notice in guarding.notices))
-    return found, list(notices)
+    return found, [*notices, *([added(beside)] if beside else [])]
 
 
 def _mended(error: ConfigError, wanted: Wanted) -> str:
@@ -158,8 +159,11 @@ def _shares(wanted: Wanted, names: Sequence[str]) -> tuple[float, ...]:
     shares = wanted.shares or (1 / count,) * count
     if len(shares) != count:
         raise InputError(f"--shares names {len(shares)} shares for the {count} arms {', '.join(names)}")
-    if min(shares) <= 0 or abs(math.fsum(shares) - 1) > _SHARES_SUM:
-        raise InputError(f"--shares {','.join(f'{share:g}' for share in shares)}: each is above 0, and their sum is 1")
+    told = f"--shares {','.join(f'{share:g}' for share in shares)}"
+    if not all(share > 0 for share in shares) or not abs(math.fsum(shares) - 1) <= _SHARES_SUM:
+        raise InputError(f"{told}: each is above 0, and their sum is 1")
+    if min(shares) < LEAST_SHARE:
+        raise InputError(f"{told}: none may be below {LEAST_SHARE:g}; so few users show nothing")
     if wanted.policy == "thompson":
         if not 0 < wanted.floor * count < 1:
             raise InputError(f"--floor {wanted.floor:g}: {count} arms cannot each keep that share; take less")

@@ -1,8 +1,9 @@
 """What an experiment's observations come to: a pure fold, in the order in which they were recorded.
 
-Each unit votes once on each question, with the first value that it gives and under the shares of the epoch in which
-that answer was made. Decisions rest on tests that compare arms within an epoch; what is shown of the deciding metric
-under adaptive shares is weighted by one over the shares, since a plain average would then be biased.
+Each unit (where rankings are drawn into one, each answer) votes once on each question, with the first value that it
+gives and under the shares of the epoch in which that answer was made. Decisions rest on tests that compare arms within
+an epoch; what is shown of the deciding metric under adaptive shares is weighted by one over the shares, since a plain
+average would then be biased.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Evidence:
     """The evidence of one experiment. ``position`` counts the observations so far: the version of their stream."""
 
     def __init__(self, design: Design) -> None:
-        self.design, self.position = design, 0
+        self.design, self.position, self.unreadable = design, 0, 0
         self.arms = tuple(name for name, _ in design.arms)
         self.ratio = SampleRatio()
         self.tallies = {arm: Tally() for arm in self.arms}
@@ -54,6 +55,8 @@ class Evidence:
         self._epochs: list[dict[str, float]] = []
         self._begins: list[int] = []
         self._seen: dict[str, str] = {}
+        self._preferred: set[str] = set()
+        self._judged = {guard.metric for guard in (design.metric, *design.guards) if guard.judged}
         self._voted: dict[str, set[str]] = {metric: set() for metric in self._duels}
         self._range = [math.inf, -math.inf]
         self._cast: list[int] = []
@@ -89,15 +92,19 @@ class Evidence:
                 rates = self._rates(duel.guard, named)
                 duel.open(rates[duel.arm], rates[duel.other])
 
-    def add(self, observation: Observation) -> None:
+    def add(self, observation: Observation | None) -> None:
         """Fold the next observation of the experiment's stream. One of an epoch that never began, or of no arm of
-        the experiment, says nothing."""
+        the experiment, says nothing, nor does one that cannot be read (None)."""
         self.position += 1
+        if observation is None:
+            self.unreadable += 1
+            return
         epoch = observation.stage
         if not 0 <= epoch < len(self._epochs) or self.position <= self._begins[epoch] or not observation.counts:
             return
         if self._drawn_lists:
-            if observation.arm in PREFERENCES:
+            if observation.arm in PREFERENCES and observation.trace not in self._preferred:
+                self._preferred.add(observation.trace)
                 self.wins.add(observation.arm)
                 self._cast.append(self.position)
         elif observation.arm in self.tallies:
@@ -195,9 +202,11 @@ class Evidence:
         if unit not in self._seen:
             self._seen[unit] = observation.trace
             self.ratio.add(arm, self._epochs[epoch])
+        # Whether some answer of one who asks often is judged has another chance in each arm: of the first it is known.
+        first = self._seen[unit] == observation.trace
         for metric, duels in self._duels.items():
             value = observation.values.get(metric)
-            if value is None or unit in self._voted[metric]:
+            if value is None or unit in self._voted[metric] or (metric in self._judged and not first):
                 continue
             self._voted[metric].add(unit)
             if metric == self.design.metric.metric:
@@ -211,10 +220,7 @@ class Evidence:
         inside = min(max(value, 0.0), metric.bound) if metric.kind != "quantile" else value
         self.tallies[arm].add(inside)
         self._range = [min(self._range[0], inside), max(self._range[1], inside)]
-        # Of one who asks often, the chance that some answer was judged is not that of the share: only that of the
-        # first answer is known.
-        if not metric.judged or self._seen[observation.unit] == observation.trace:
-            self.weighted.add(arm, inside, self._rates(metric, self._epochs[observation.stage]))
+        self.weighted.add(arm, inside, self._rates(metric, self._epochs[observation.stage]))
 
     def _rates(self, guard: Guard, shares: Mapping[str, float]) -> Mapping[str, float]:
         """How often a value comes from each arm: as often as its share says, but of judged ones equally often, since

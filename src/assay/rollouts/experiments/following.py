@@ -101,6 +101,6 @@ class Following:
     def _add(self, under: _Under, recorded: Recorded) -> list[Entry]:
         seen = observation(recorded)
         # Of an epoch that is not known here: another process changed the shares since the events were read.
-        came = self.refresh() if seen.stage >= under.evidence.epochs else []
+        came = self.refresh() if seen is not None and seen.stage >= under.evidence.epochs else []
         under.evidence.add(seen)
         return came

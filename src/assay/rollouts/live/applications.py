@@ -62,6 +62,16 @@ class Applications:
         place = self._places.get(release)
         return place.opened if place else None
 
+    def here(self, release: str) -> Opened | None:
+        """What there is now. What is wanted and could not be opened a while ago is tried once more meanwhile."""
+        place = self._places.get(release)
+        if place is None:
+            return None
+        self._renew(place)
+        if place.opened is None:
+            self._change()
+        return place.opened
+
     def want(self, releases: Collection[str]) -> None:
         """Have these opened soon and kept open; the others are closed as soon as nobody streams from them."""
         for release in releases:

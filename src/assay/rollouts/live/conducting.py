@@ -15,11 +15,11 @@ from anyio import CapacityLimiter, to_thread
 
 from assay.errors import AssayError
 from assay.rollouts.traffic.events import Advanced, Decision, Event, Finding, Promoted, RolledBack
-from assay.rollouts.traffic.log import Entry, TrafficLog
+from assay.rollouts.traffic.log import Entry, TrafficLog, fold
 from assay.rollouts.traffic.observations import stream
 from assay.rollouts.traffic.plan import Plan
 from assay.rollouts.traffic.state import Rollout, Traffic
-from assay.rollouts.traffic.transitions import Refused, transition
+from assay.rollouts.traffic.transitions import Refused
 from assay.stores.events import Conflict, EventLog
 
 EVERY_SECONDS = 1.0
@@ -114,7 +114,7 @@ class RolloutConduct:
             return []
         told: list[str | None] = []
         for entry in self._log.entries(self._traffic.version):
-            self._traffic = transition(self._traffic, entry.event, entry.at)
+            self._traffic = fold(self._traffic, entry)
             told.append(said(entry, self._traffic.environment))
         return [line for line in told if line is not None]
 

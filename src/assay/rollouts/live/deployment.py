@@ -7,9 +7,11 @@ user is assigned; a candidate that fails before it has shown anything is replace
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import anyio
@@ -18,7 +20,7 @@ from anyio import CapacityLimiter, to_thread
 from assay import traces
 from assay.answering.events import Answer, AnswerEvent, Failed, Question, Sentence
 from assay.documents import PUBLIC, Scalar
-from assay.errors import NotFound, PluginError, StoreError
+from assay.errors import AssayError, Cancelled, NotFound, PluginError, StoreError
 from assay.evaluation.scoring import Scorer
 from assay.releases.application import Application
 from assay.releases.release import Release
@@ -33,7 +35,7 @@ from assay.rollouts.live.observing import callers_fault, key_of, values_of
 from assay.rollouts.live.recording import Recording
 from assay.rollouts.live.shadowing import Shadowing
 from assay.rollouts.traffic.log import TrafficLog
-from assay.rollouts.traffic.routing import Asker, Way, way
+from assay.rollouts.traffic.routing import INTERLEAVED, Asker, Way, way
 from assay.rollouts.traffic.state import Experiment, Rollout, Traffic
 from assay.stores.events import EventLog
 
@@ -48,9 +50,15 @@ class _Attempt:
     """How an answer goes: whether something was shown, and its end once it has one. ``instead_of`` is the release
     that should have answered."""
 
+    since: float = field(default_factory=time.monotonic)
     shown: bool = False
     end: Answer | Failed | None = None
     instead_of: str | None = None
+
+    @property
+    def wrong(self) -> bool:
+        """Whether its request was, or its client went away: what had begun well does not break by the request."""
+        return _wrong(self.end) and (not self.shown or (isinstance(self.end, Failed) and _cancelled(self.end)))
 
     @property
     def in_vain(self) -> bool:
@@ -87,7 +95,7 @@ class Deployment:
         self._feedback, self._tell, self._close = feedback, tell, close
         self.recording = Recording(events, tell)
         self._judging = Judging(open_scorers, self.recording, tell)
-        self._shadowing = Shadowing(events, applications, self.recording, self._judging, lambda: self._traffic.rollout)
+        self._shadowing = Shadowing(events, applications, self.recording, self._judging, lambda: self.rollout)
         decided = RolloutConduct(log, events, follow, tell, self.unbuildable)
         compared = ExperimentConduct(log, events, self.unusable_arm)
         self.conductor = Conductor([self._look, decided, compared], tell, every=every)
@@ -96,6 +104,7 @@ class Deployment:
         self._rating: CapacityLimiter | None = None
         self._failing = False
         self._lost = ""
+        self._unread = ""
         applications.adopt(live)
         self._want()
 
@@ -107,7 +116,13 @@ class Deployment:
     @property
     def rollout(self) -> Rollout | None:
         """The rollout under way, as far as it is known here."""
-        return self._traffic.rollout
+        return self._now().rollout
+
+    @property
+    def opening(self) -> frozenset[str]:
+        """The releases under way that are not open here yet: until they are, live answers everybody, uncounted."""
+        traffic = self._now()
+        return frozenset(each for each in _others(traffic) if self._applications.peek(each) is None)
 
     @asynccontextmanager
     async def serving(self, idle: Callable[[], bool] = lambda: True) -> AsyncIterator[None]:
@@ -186,7 +201,7 @@ class Deployment:
         """What stands in the way of an answer; none when the live release can answer."""
         traffic = await self.refreshed()
         live = self._live(traffic)
-        found = [self._lost] if self._lost else []
+        found = [each for each in (self._unread, self._lost) if each]
         async with self._applications.lease(live) as application:
             if isinstance(application, Unopened):
                 return [*found, str(application.error)]
@@ -209,35 +224,52 @@ class Deployment:
                 if pause is None:
                     raise
                 await anyio.sleep(pause)
-        first = await to_thread.run_sync(book.add, rated, said, limiter=self._rating)
         traffic = await self.refreshed()
         under = traffic.rollout or traffic.experiment
-        gone = rated.way
-        if first and gone is not None and under is not None and gone.under == under.id and gone.stage >= 0:
-            self.recording.add(under.id, gone.observation(rated.observed, {"feedback": said.value or 0.0}))
-        return rated, first
+        add = partial(book.add, rated, said, under=None if under is None else under.id)
+        return rated, await to_thread.run_sync(add, limiter=self._rating)
 
     async def refreshed(self) -> Traffic:
-        """The environment's traffic now; what was known last where the store cannot be read."""
+        """The environment's traffic now; what was known last where the store cannot be read.
+
+        Where there are events that cannot be read, an abort may be among them: nothing is under way then, and the
+        release that was live last answers everybody.
+        """
         self._reading = self._reading or CapacityLimiter(CHECKS_AT_ONCE)
         known = self._traffic
         try:
             # Where the store is a file here, without the way into a thread and back: on a busy machine it is
             # much longer than the question.
             if self._log.near and self._log.version() <= known.version:
-                found = known
+                found: Traffic | AssayError = known
             else:
                 found = await to_thread.run_sync(self._newest, known, limiter=self._reading)
         except StoreError as error:
             if not self._failing:
                 self._tell(f"what is live cannot be read, and stays as it was: {error}")
             self._failing = True
-            return self._traffic
+            return self._now()
         self._failing = False
-        if found.version > self._traffic.version:
-            self._traffic = found
-            self._want()
-        return self._traffic
+        if isinstance(found, AssayError):
+            self._fall_back(found, known)
+        else:
+            self._unread = ""
+            if found.version > self._traffic.version:
+                self._traffic = found
+                self._want()
+        return self._now()
+
+    def _fall_back(self, error: AssayError, known: Traffic) -> None:
+        if known is not self._traffic:
+            return  # another request has read it meanwhile
+        told = f"what was decided in {self._log.environment} cannot be read here: {error}"
+        if not self._unread:
+            self._tell(f"{told}; {str(self._standing.digest)[:12]} answers everybody, and nothing is recorded")
+        self._unread = told
+
+    def _now(self) -> Traffic:
+        """What requests are routed by: nothing is under way where it is not known what was decided."""
+        return replace(self._traffic, rollout=None, experiment=None) if self._unread else self._traffic
 
     def unbuildable(self, rollout: Rollout) -> str | None:
         """Why a rollout's candidate cannot answer here; None where it can, or where that is not known yet."""
@@ -263,17 +295,19 @@ class Deployment:
                 self._tell(f"internal error behind the answers, which go on: {type(error).__name__}: {error}")
             await anyio.sleep(1.0)
 
-    def _newest(self, known: Traffic) -> Traffic:
-        return self._log.traffic(known) if self._log.version() > known.version else known
+    def _newest(self, known: Traffic) -> Traffic | AssayError:
+        """The traffic now, or why what has come since cannot be read. Raises StoreError where nothing can."""
+        if self._log.version() <= known.version:
+            return known
+        try:
+            return self._log.traffic(known)
+        except AssayError as error:
+            return error
 
     def _want(self) -> None:
         traffic = self._traffic
         wanted = {str(self._standing.digest), traffic.live or ""}
-        if traffic.rollout is not None:
-            wanted.add(traffic.rollout.candidate)
-        if traffic.experiment is not None:
-            wanted |= {digest for _, digest in traffic.experiment.design.arms}
-        self._applications.want(wanted - {""})
+        self._applications.want((wanted | _others(traffic)) - {""})
 
     def _live(self, traffic: Traffic) -> str:
         """The release that answers as the live one: the one before for as long as the newest is not open here."""
@@ -298,7 +332,14 @@ class Deployment:
         """The way of a request. Where the newest live release is not open here, the one that stands in for it is no
         arm of anything."""
         found = way(traffic, asker)
-        return Way(live) if found.release == traffic.live != live else found
+        if found.under is None or (found.release == traffic.live != live):
+            return Way(live)
+        if traffic.rollout is not None and traffic.rollout.phase != "canary":
+            return found
+        # Nobody waits for a release to be opened; and until all are, nobody counts, so that the arms are seen at
+        # the same times.
+        opened = [self._applications.here(release) for release in _others(traffic)]
+        return Way(live) if None in opened else found
 
     async def _answered(
         self,
@@ -333,9 +374,9 @@ class Deployment:
         finally:
             # Also of an answer that had ended when its reader went away.
             if attempt.end is None:
-                self.recording.counts.gone += 1
+                self._left(gone, attempt)
             else:
-                self._seen(traffic, gone, question, attempt.end, traceparent)
+                self._seen(traffic, gone, question, attempt.end, traceparent, wrong=attempt.wrong)
 
     async def _asked(
         self,
@@ -363,22 +404,39 @@ class Deployment:
             async for event in events:
                 yield event
 
+    def _left(self, gone: Way, attempt: _Attempt) -> None:
+        """Note that a client went away before the end: one who waits for a release that hangs does. How long it had
+        waited is the least that the answer would have taken, so that no release looks slower than it is."""
+        self.recording.counts.gone += 1
+        if gone.under is None or gone.stage < 0 or gone.arm == INTERLEAVED:
+            return
+        waited = 1000 * (time.monotonic() - attempt.since)
+        seen = gone.observation(f"gone-{secrets.token_hex(16)}", {"latency": waited, "gone": 1.0})
+        self.recording.add(gone.under, seen)
+
     def _seen(
-        self, traffic: Traffic, gone: Way, question: Question, end: Answer | Failed, traceparent: str | None
+        self,
+        traffic: Traffic,
+        gone: Way,
+        question: Question,
+        end: Answer | Failed,
+        traceparent: str | None,
+        *,
+        wrong: bool = False,
     ) -> None:
         """Note what is seen of an answer that has ended; have it judged, or asked again, where it is one of those."""
         under = traffic.rollout or traffic.experiment
-        if _wrong(end):
+        if wrong:
             self.recording.counts.wrong += 1
             return
         if gone.under is None or under is None:
             return
         key = key_of(end, shared=traceparent is not None) or f"failed-{gone.unit}"
-        observation = seen_as(gone, end).observation(key, values_of(end))
+        observation = seen_as(gone, end).observation(key, {**values_of(end), "gone": 0.0})
         self.recording.add(gone.under, observation)
         if isinstance(under, Rollout) and under.phase == "shadow":
             self._shadowing.offer(under, gone, key, question, end)
-        elif chosen(under, gone.arm, key):
+        elif chosen(under, gone):
             guards = under.plan.guards if isinstance(under, Rollout) else (under.design.metric, *under.design.guards)
             self._judging.offer(gone.under, guards, observation, question, end)
 
@@ -395,5 +453,17 @@ class Deployment:
                 return None
 
 
+def _others(traffic: Traffic) -> set[str]:
+    """The releases that may answer beside the live one."""
+    found = {traffic.rollout.candidate} if traffic.rollout is not None else set[str]()
+    if traffic.experiment is not None:
+        found |= {digest for _, digest in traffic.experiment.design.arms}
+    return found - {traffic.live or ""}
+
+
 def _wrong(end: Answer | Failed | None) -> bool:
     return isinstance(end, Failed) and callers_fault(end.error)
+
+
+def _cancelled(end: Failed) -> bool:
+    return isinstance(end.error, Cancelled)

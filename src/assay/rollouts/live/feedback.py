@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+from sqlalchemy import Connection
 
 from assay.errors import NotFound, StoreError
 from assay.rollouts.traffic.assignment import unit_of
+from assay.rollouts.traffic.observations import Observation, stream
 from assay.rollouts.traffic.routing import Way
 from assay.stores.events import Conflict, EventLog, Recorded
 from assay.stores.traces import TraceStore
@@ -138,9 +142,11 @@ class FeedbackBook:
             raise unknown(named.trace)
         return _rated(trace.id, answers[-1])
 
-    def add(self, rated: Rated, said: Said) -> bool:
+    def add(self, rated: Rated, said: Said, *, under: str | None = None) -> bool:
         """Keep what was said, unless the caller has said the same of this answer before.
 
+        ``under`` is the id of the rollout, or the experiment, under way: a first rating of an answer that belongs to
+        it is an observation of it, which is written together with it or not at all.
         True where it is the caller's first rating of the answer, and is one.
         """
         caller = unit_of(STREAM, said.caller) if said.caller else ""
@@ -152,12 +158,18 @@ class FeedbackBook:
             if content in before:
                 return False
             first = said.value is not None and not any(_counted(each) for each in before)
+            seen = _observed(rated, said, under) if first else None
+            also = None if seen is None else partial(self._count, seen, under or "")
+            kept = [_event(rated, said, caller, first=first)]
             try:
-                self.events.append(STREAM, [_event(rated, said, caller, first=first)], expected=self._version)
+                self.events.append(STREAM, kept, expected=self._version, also=also)
             except Conflict:
                 continue
             return first
         raise StoreError("feedback is being given by many others; try again")
+
+    def _count(self, seen: Observation, under: str, connection: Connection) -> None:
+        self.events.append_with(connection, stream(under), [seen.as_event()])
 
     def _read(self) -> None:
         for recorded in self.events.read(STREAM, after=self._version):
@@ -183,6 +195,14 @@ def listed(events: EventLog, wanted: Callable[[Feedback], bool] = lambda _: True
 def _rated(trace: str, span: Span) -> Rated:
     release = str(span.attributes.get(RELEASE, ""))
     return Rated(trace, span.id, release, Way.of(span.attributes), shared=span.parent is not None)
+
+
+def _observed(rated: Rated, said: Said, under: str | None) -> Observation | None:
+    """What a rating is to what is under way; None where the answer does not belong to it."""
+    way = rated.way
+    if way is None or under is None or way.under != under or way.stage < 0:
+        return None
+    return way.observation(rated.observed, {"feedback": said.value or 0.0})
 
 
 def _counted(content: tuple[object, ...]) -> bool:

@@ -1,7 +1,8 @@
 """Judged guards: some of both arms' answers are scored as they would be offline, behind their users' backs.
 
-Which answers are scored is fixed by their traces, so that neither what was answered nor a busy hour chooses. The
-sample is made of the answer in memory: content need not be recorded for it.
+Whose answers are scored is fixed by a lot for each unit and stage, and of a unit that is drawn the first answer in
+the stage is scored: units are what votes, and a lot for each answer would fall upon those who ask often, the more so
+the more answers an arm has to draw from. The sample is made of the answer in memory: content need not be recorded.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from assay.evaluation.running.limiter import Limiter
 from assay.evaluation.samples import Sample
 from assay.evaluation.scoring import Scorer, measure
 from assay.releases.measuring.subject import answered
+from assay.rollouts.evidence.voters import voting_shares
 from assay.rollouts.live.recording import Recording
 from assay.rollouts.traffic.observations import Observation
 from assay.rollouts.traffic.plan import Guard
-from assay.rollouts.traffic.routing import fraction
+from assay.rollouts.traffic.routing import CANDIDATE, LIVE, Way, fraction
 from assay.rollouts.traffic.state import Experiment, Rollout
 from assay.scores import Scored
 
@@ -32,6 +34,8 @@ AT_ONCE = 1
 """A judge may be a model on this machine: it shares the cores with the answers, and must not crowd them out."""
 WAITING = 500
 """Answers that wait to be scored; of more, the newest are left out and counted."""
+STAGES = 4
+"""Stages whose units are remembered here: answers end late, but not that late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Judging:
         self._opening: CapacityLimiter | None = None
         self._opened: dict[frozenset[str], Sequence[Scorer]] = {}
         self._waiting: deque[Judged] = deque()
+        self._offered: dict[tuple[str, int], set[str]] = {}
         self._come = anyio.Event()
 
     def offer(
@@ -73,15 +78,28 @@ class Judging:
         question: Question,
         end: Answer | Failed,
     ) -> None:
-        """Have an answer scored for the judged guards among these, if there are any."""
+        """Have an answer scored for the judged guards among these, if there are any; beyond shadow only the first
+        answer that its unit has here in the stage, even where that is one which cannot be scored."""
         metrics = frozenset(guard.metric for guard in guards if guard.judged)
-        if not metrics or not isinstance(end, Answer) or not observation.counts:
+        if not metrics or not observation.counts or not self._first(under, observation):
+            return
+        if not isinstance(end, Answer):
             return
         if len(self._waiting) >= WAITING:
             self._recording.counts.unjudged += 1
             return
         self._waiting.append(Judged(under, metrics, observation, question, end))
         self._come.set()
+
+    def _first(self, under: str, observation: Observation) -> bool:
+        if observation.stage < 0:  # copies and what they are held against are paired by question
+            return True
+        units = self._offered.setdefault((under, observation.stage), set())
+        if len(self._offered) > STAGES:
+            del self._offered[next(iter(self._offered))]
+        new = observation.unit not in units
+        units.add(observation.unit)
+        return new
 
     async def run(self) -> None:
         """Score what is offered, until it is cancelled."""
@@ -133,18 +151,24 @@ def sample_of(question: Question, answer: Answer) -> Sample:
     return Sample(case, answered(answer))
 
 
-def chosen(under: Rollout | Experiment, arm: str, key: str) -> bool:
-    """Whether this answer is one of those that are judged: of each arm about as many."""
-    return fraction(f"{under.id}:judged", key) < _share(under, arm)
+def chosen(under: Rollout | Experiment, gone: Way) -> bool:
+    """Whether the unit of an answer that went this way is one of those that are judged in its stage: of each arm
+    about as many, of those that vote."""
+    return fraction(f"{under.id}:judged:{gone.stage}", gone.unit) < _share(under, gone)
 
 
-def _share(under: Rollout | Experiment, arm: str) -> float:
+def _share(under: Rollout | Experiment, gone: Way) -> float:
+    if gone.under != under.id:
+        return 0.0
     if isinstance(under, Rollout):
-        shares: Mapping[str, float] = {"candidate": under.share, "live": 1.0 - under.share}
-        wanted, judged = under.share, under.plan.judged
+        if not gone.fresh or not 0 <= gone.stage < len(under.plan.stages):
+            return 0.0
+        wanted = voting_shares(under.plan.stages)[gone.stage]
+        shares: Mapping[str, float] = {CANDIDATE: wanted, LIVE: 1.0 - wanted}
+        judged = under.plan.judged
     else:
         names = (name for name, _ in under.design.arms)
         shares = dict(zip(names, under.shares, strict=True))
         wanted, judged = min(share for share in under.shares if share > 0), under.design.judged
-    own = shares.get(arm, 0.0)
+    own = shares.get(gone.arm, 0.0)
     return min(1.0, judged * wanted / own) if own > 0 else 0.0

@@ -48,7 +48,10 @@ class Ledger:
     def room(self, plan: Shadow, expected: float, at: float) -> bool:
         """Whether one more copy that may cost ``expected`` US dollars fits under the caps."""
         held = [cost for since, cost in self.open.values() if at - since < EXPIRES_SECONDS]
-        fits = self.cost + sum(held) + expected <= plan.cost
+        if expected <= 0 and held:
+            return False  # nobody knows what one costs: the one under way will tell
+        # What nobody settles may have been spent all the same.
+        fits = self.cost + sum(cost for _, cost in self.open.values()) + expected <= plan.cost
         return fits and self.settled + len(held) < plan.answers
 
 
@@ -58,6 +61,7 @@ class Reservations:
     def __init__(self, events: EventLog, rollout: str, plan: Shadow) -> None:
         self._events, self._stream, self._plan = events, stream(rollout), plan
         self._ledger = Ledger()
+        self._mine: dict[str, float] = {}
 
     @property
     def spent_up(self) -> bool:
@@ -68,7 +72,8 @@ class Reservations:
     def reserve(self, trace: str, expected: float, at: float) -> bool:
         """Reserve a copy of the answer with this trace; False where the caps, or another process, say no.
 
-        ``expected`` is what it may cost, in US dollars, at least as much as the dearest copy before it.
+        ``expected`` is the most that is known of what it may cost, in US dollars; the dearest copy before it may be
+        more. Where it is 0 and no copy has cost anything, nothing is known, and one copy is made at a time.
         """
         for _ in range(TRIES):
             self._read()
@@ -81,11 +86,14 @@ class Reservations:
                 self._events.append(self._stream, [event], expected=ledger.version)
             except Conflict:
                 continue
+            self._mine[trace] = expected
             return True
         return False
 
-    def settle(self, trace: str, cost: float) -> None:
-        """Say what the copy has cost: 0 where it is not known."""
+    def settle(self, trace: str, cost: float | None) -> None:
+        """Say what the copy has cost; None where that is not known: then it is what was reserved for it."""
+        reserved = self._mine.pop(trace, 0.0)
+        cost = reserved if cost is None else cost
         self._events.append(self._stream, [{"kind": "settled", "t": trace, "c": cost}])
 
     def _read(self) -> None:

@@ -106,7 +106,7 @@ class Shadowing:
             if not self._under_way(copy) or not await self._reserved(copy):
                 self._recording.counts.uncopied += 1
                 continue
-            cost = 0.0
+            cost: float | None = None
             try:
                 cost = await self._make(copy)
             finally:
@@ -121,8 +121,8 @@ class Shadowing:
         now = self._current()
         return now is not None and now.id == copy.rollout.id and now.phase == "shadow"
 
-    async def _make(self, copy: Copy) -> float:
-        """Ask the candidate, note what was seen, and say what it cost in US dollars."""
+    async def _make(self, copy: Copy) -> float | None:
+        """Ask the candidate, note what was seen, and say what it cost in US dollars; None where nobody knows."""
         way = replace(copy.way, release=copy.rollout.candidate, arm=SHADOW)
         end = await self._asked(copy, way)
         if end is None:
@@ -134,7 +134,7 @@ class Shadowing:
         if fraction(f"{copy.rollout.id}:judged", copy.key) < copy.rollout.plan.judged:
             for observation, of in ((live, copy.end), (seen, end)):
                 self._judging.offer(copy.rollout.id, guards, observation, copy.question, of)
-        return (end.cost or 0.0) if isinstance(end, Answer) else 0.0
+        return end.cost if isinstance(end, Answer) else None
 
     async def _asked(self, copy: Copy, way: Way) -> Answer | Failed | None:
         """The end of the candidate's answer; None where it cannot be asked at all."""
@@ -156,7 +156,8 @@ class Shadowing:
     async def _reserved(self, copy: Copy) -> bool:
         self._limiter = self._limiter or CapacityLimiter(1)
         reservations = self._of(copy)
-        expected = (copy.end.cost or 0.0) if isinstance(copy.end, Answer) else 0.0
+        bounds = [guard.bound for guard in copy.rollout.plan.guards if guard.metric == "cost"]
+        expected = max([(copy.end.cost or 0.0) if isinstance(copy.end, Answer) else 0.0, *bounds])
         try:
             found = await to_thread.run_sync(
                 reservations.reserve, copy.key, expected, time.time(), limiter=self._limiter
@@ -167,7 +168,7 @@ class Shadowing:
             self._full = copy.rollout.id
         return found
 
-    async def _settle(self, copy: Copy, cost: float) -> None:
+    async def _settle(self, copy: Copy, cost: float | None) -> None:
         with anyio.CancelScope(shield=True):
             try:
                 await to_thread.run_sync(self._of(copy).settle, copy.key, cost, limiter=self._limiter)

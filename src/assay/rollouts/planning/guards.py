@@ -10,7 +10,7 @@ from assay.errors import ConfigError
 from assay.evaluation.scoring import Metric
 from assay.releases.file.locator import locate, nearest
 from assay.releases.file.mistakes import suggest
-from assay.releases.file.rollout_section import RolloutGuard
+from assay.releases.file.rollout_section import RolloutGuard, RolloutPlan
 from assay.releases.project import Project
 from assay.rollouts.evidence.tails import needed
 from assay.rollouts.planning.cost_bound import TIMES_MEAN, cost_bound, free, unpriced
@@ -21,10 +21,12 @@ from assay.rollouts.traffic.plan import Guard
 from assay.statistics.anytime.exceedance import quantile_limit
 
 TIMES = ("latency", "first_token")
-NATIVE = ("errors", "abstention", "feedback", "cost", *TIMES)
+NATIVE = ("errors", "abstention", "gone", "feedback", "cost", *TIMES)
 """Metrics that every answer, or its user, tells without a scorer."""
 LEAST_POWER = 0.1
 """A judge that sees less of a difference than this is no guard."""
+BESIDE = ("errors", "abstention")
+"""Guards beside every one that an answer which is none makes look better."""
 _TAIL = re.compile(r"(?P<metric>latency|first_token)_p(?P<percent>(?!00)\d{2})")
 
 
@@ -59,9 +61,11 @@ class Guarding:
     notices: list[str] = field(default_factory=list)
 
     def guards(self) -> tuple[Guard, ...]:
-        """The guards of the candidate's file. One that nothing can be said of is left out, with a notice, where the
-        file names no guards and it is there by default. Raises ConfigError where the file names it, and where none
-        is left."""
+        """The guards of the candidate's file, and those that must be beside them.
+
+        One that nothing can be said of is left out, with a notice, where the file names no guards and it is there by
+        default. Raises ConfigError where the file names it, and where none is left.
+        """
         section = self.candidate.manifest.rollout
         found: list[Guard] = []
         for name, bound in section.guards.items():
@@ -74,6 +78,11 @@ class Guarding:
                 continue
             if guard is not None:
                 found.append(guard)
+        beside = unguarded([guard.name for guard in found])
+        defaults = RolloutPlan().guards
+        found += [self._share(name, defaults[name]) for name in beside]
+        if beside:
+            self.notices.append(added(beside))
         if not found:
             name = next(iter(section.guards), "")
             raise self._mistake(name, "no guard is left that could be asked; name one, such as errors")
@@ -84,7 +93,7 @@ class Guarding:
         if tail:
             return self._quantile(name, tail["metric"], int(tail["percent"]) / 100, bound)
         match name:
-            case "errors" | "abstention":
+            case "errors" | "abstention" | "gone":
                 return self._share(name, bound)
             case "feedback":
                 return self._share(name, bound, higher_is_better=True)
@@ -201,6 +210,22 @@ class Guarding:
         file = self.candidate.file
         line = nearest(locate(file.text), ("rollout", "guards", name)) if file.text else None
         return ConfigError(f"rollout.guards.{name}: {message}", path=str(file.path), line=line)
+
+
+def unguarded(names: Sequence[str]) -> tuple[str, ...]:
+    """What must be guarded beside these and is not: who refuses the hard questions, or fails at them, is quick and
+    cheap, and what is left to be judged are the easy ones."""
+    bought = any(name in (*TIMES, "cost") or name not in NATIVE for name in names)
+    return tuple(name for name in BESIDE if name not in names) if bought else ()
+
+
+def added(names: Sequence[str]) -> str:
+    """Why guards were added that nobody named."""
+    many = len(names) > 1
+    return (
+        f"{' and '.join(names)} {'are' if many else 'is'} guarded too: else not answering would make a release look "
+        f"quick, cheap and faithful; set {'their' if many else 'its'} margin in [rollout.guards]"
+    )
 
 
 def judged_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ LEAST = 50
 ASSUMED: Mapping[str, float] = {"errors": 0.01, "abstention": 0.05, "feedback": 0.8}
 JUDGED = 0.85
 """What is taken for live's mean of a judged metric that nobody gave."""
+MOST = 1e9
+"""More than any number of answers an hour, or any amount, that is given in earnest."""
 _SAMPLE = 1_000
 
 
@@ -77,6 +79,7 @@ def preflight(plan: Plan, history: History, *, given: Given = Given(), judge_cos
 
     Raises InputError where too little was recorded and nothing is given in its place.
     """
+    _check(given, plan)
     answers, told = _traffic(history, given)
     per_unit = 1.0 if plan.sticky == "request" else max(1.0, given.answers_per_unit)
     going = pace(plan, answers_per_hour=answers, units_per_hour=answers / per_unit)
@@ -103,10 +106,28 @@ def preflight(plan: Plan, history: History, *, given: Given = Given(), judge_cos
     )
 
 
+def _check(given: Given, plan: Plan) -> None:
+    if not 1 <= given.answers_per_unit < math.inf:
+        raise InputError(f"--answers-per-user: {given.answers_per_unit:g} is no number of answers; give 1 or more")
+    if not 0 <= given.feedback <= 1:
+        raise InputError(f"--feedback: {given.feedback:g} is not a share; give one from 0 to 1")
+    for guard in plan.guards:
+        rate = given.rates.get(guard.name)
+        if rate is None:
+            continue
+        if guard.kind == "share" and not 0 <= rate <= 1:
+            raise InputError(f"--rate {guard.name}={rate:g} is not a share; give one from 0 to 1")
+        if guard.kind != "share" and not 0 < rate <= MOST:
+            raise InputError(f"--rate {guard.name}={rate:g}: give an amount above 0 and at most {MOST:g}")
+
+
 def _traffic(history: History, given: Given) -> tuple[float, str]:
     if given.answers_per_hour is not None:
-        if not given.answers_per_hour > 0:
-            raise InputError(f"{given.answers_per_hour:g} answers an hour are no traffic")
+        if not 0 < given.answers_per_hour <= MOST:
+            raise InputError(
+                f"--answers-per-hour: {given.answers_per_hour:g} answers an hour are no traffic; "
+                f"give a number above 0 and at most {MOST:g}"
+            )
         return given.answers_per_hour, "as given"
     many = len(history.answers)
     if many < LEAST or history.hours <= 0:
@@ -134,8 +155,6 @@ def _known(guard: Guard, plan: Plan, history: History, given: Given) -> Known:
 
 def _yes(rate: float) -> tuple[float, ...]:
     """Yes and no at a rate."""
-    if not 0 <= rate <= 1:
-        raise InputError(f"{rate:g} is not a share; give one from 0 to 1")
     many = round(rate * _SAMPLE)
     return (1.0,) * many + (0.0,) * (_SAMPLE - many)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ class Observation:
     "abstention" 0 or 1, "latency" and "first_token" in milliseconds, "cost" in US dollars, judged metrics and
     "feedback" in [0, 1]. What comes later (a judge's score, a thumb) comes as another observation of the same
     ``trace``. ``counts`` is False for units that were pinned. ``propensity`` is the probability with which
-    the unit was assigned its arm; ``of`` is, for a copy, the trace of the answer that its user saw.
+    the unit was assigned its arm; ``of`` is, for a copy, the trace of the answer that its user saw. ``fresh`` is
+    False for units whose draw made them the candidate's at the stage before already, seen there or not.
     """
 
     unit: str
@@ -26,6 +28,7 @@ class Observation:
     counts: bool = True
     propensity: float = 1.0
     of: str | None = None
+    fresh: bool = True
 
     def as_event(self) -> dict[str, Any]:
         """As a line of an event stream, with short keys: there is one for every answer."""
@@ -37,20 +40,26 @@ class Observation:
             event["p"] = self.propensity
         if self.of is not None:
             event["of"] = self.of
+        if not self.fresh:
+            event["k"] = True
         return event
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Observation:
-        """Raises KeyError for an event of another kind."""
+        """Raises KeyError for an event of another kind, ValueError for one with a value that is not finite."""
+        values = {str(name): float(value) for name, value in event["v"].items()}
+        if not all(map(math.isfinite, values.values())):
+            raise ValueError("one of its values is no finite number")
         return cls(
             unit=str(event["u"]),
             arm=str(event["a"]),
             stage=int(event["s"]),
             trace=str(event["t"]),
-            values={str(name): float(value) for name, value in event["v"].items()},
+            values=values,
             counts=not event.get("x", False),
             propensity=float(event.get("p", 1.0)),
             of=event.get("of"),
+            fresh=not event.get("k", False),
         )
 
 

@@ -58,8 +58,9 @@ class Plan:
 
     ``alpha`` bounds the chance to go back from a release that is no worse than ``harm`` says, and
     ``promotion_alpha`` the chance to promote one that is worse than ``allowed`` on any guard: what the
-    environment's risk budget left for it. ``least_answers`` counts the candidate's units in a stage;
-    times are in seconds. ``shadow`` None leaves the stage out; ``gated`` is whether a gate comes first.
+    environment's risk budget left for it. ``least_answers`` counts the candidate's units in a stage, those
+    it had before included; times are in seconds. ``shadow`` None leaves the stage out; ``gated`` is whether a gate
+    comes first.
     """
 
     stages: tuple[float, ...]

@@ -38,6 +38,7 @@ class Way:
     unit: str = ""
     counts: bool = True
     propensity: float = 1.0
+    fresh: bool = True
 
     def attributes(self) -> dict[str, traces.Attribute]:
         """What a trace says of it: enough to tell later, of a thumb, which arm it is for."""
@@ -53,6 +54,8 @@ class Way:
             found[traces.PINNED] = True
         if self.propensity != 1.0:
             found[traces.PROPENSITY] = self.propensity
+        if not self.fresh:
+            found[traces.KEPT] = True
         return found
 
     @classmethod
@@ -64,11 +67,12 @@ class Way:
         if not (isinstance(under, str) and isinstance(arm, str) and isinstance(stage, int) and isinstance(unit, str)):
             return None
         share = float(propensity) if isinstance(propensity, int | float) else 1.0
-        return cls(str(release), under, arm, stage, unit, traces.PINNED not in attributes, share)
+        counts, fresh = traces.PINNED not in attributes, traces.KEPT not in attributes
+        return cls(str(release), under, arm, stage, unit, counts, share, fresh)
 
     def observation(self, trace: str, values: Mapping[str, float], *, of: str | None = None) -> Observation:
         """What was seen of an answer that went this way."""
-        return Observation(self.unit, self.arm, self.stage, trace, values, self.counts, self.propensity, of)
+        return Observation(self.unit, self.arm, self.stage, trace, values, self.counts, self.propensity, of, self.fresh)
 
 
 def way(traffic: Traffic, asker: Asker) -> Way:
@@ -91,7 +95,16 @@ def _under_rollout(rollout: Rollout, asker: Asker, live: str) -> Way:
     pinned = rollout.pins.get(unit)
     arm = pinned or assign(rollout.id, unit, shares)
     release = rollout.candidate if arm == CANDIDATE else live
-    return Way(release, rollout.id, arm, rollout.stage, unit, pinned is None, shares[arm])
+    fresh = arm != CANDIDATE or _newly_drawn(rollout, unit)
+    return Way(release, rollout.id, arm, rollout.stage, unit, pinned is None, shares[arm], fresh)
+
+
+def _newly_drawn(rollout: Rollout, unit: str) -> bool:
+    """Whether a unit of the candidate would have been live's at the share before."""
+    if rollout.stage < 1:
+        return True
+    before = rollout.plan.stages[rollout.stage - 1]
+    return assign(rollout.id, unit, {CANDIDATE: before, LIVE: 1.0 - before}) != CANDIDATE
 
 
 def _under_experiment(experiment: Experiment, asker: Asker, live: str) -> Way:
@@ -108,7 +121,7 @@ def _identity(sticky: Sticky, asker: Asker) -> str:
     """What keeps its arm: the finest that the request tells of what is wanted, else the request itself."""
     match sticky:
         case "user" if asker.identity or asker.session:
-            return asker.identity or asker.session or ""
+            return asker.identity or f"session:{asker.session}"
         case "session" if asker.session:
             return asker.session
         case _:

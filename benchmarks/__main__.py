@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import canary, chunking, cold, depths, evaluation, machine, retrieval, speed
+from benchmarks import canary, chunking, cold, depths, drill, evaluation, machine, retrieval, speed
 from benchmarks.options import ROOT, Options
 from benchmarks.tables import table
 
@@ -61,8 +61,9 @@ BENCHMARKS: Mapping[str, Callable[[Options], dict[str, Any]]] = {
     "depths": depths.run,
     "evaluation": evaluation.run,
     "canary": canary.run,
+    "drill": drill.run,
 }
-NEED_NO_DATA = {"canary"}
+NEED_NO_DATA = {"canary", "drill"}
 
 
 def _arguments() -> tuple[list[str], Options, Path | None]:

@@ -248,6 +248,8 @@ def test_feedback_by_the_completions_id(person: Person, servers: list[Any], make
     assert say(servers[0], id=whole.id, rating="down", user="u").json()["first"] is False
     assert say(servers[0], id=last.id, rating=0.25, correction="Within five days.", comment="close").status_code == 200
     make.until(lambda: sum("feedback" in seen.values for seen in person.observations()) == 2)
+    # A thumb is written at once, what was seen of its answer in a batch behind it.
+    make.until(lambda: sum("errors" in seen.values for seen in person.observations()) == 2)
     arms = {seen.trace: seen.arm for seen in person.observations() if "errors" in seen.values}
     thumbs = {seen.trace: seen for seen in person.observations() if "feedback" in seen.values}
     assert {seen.values["feedback"] for seen in thumbs.values()} == {1.0, 0.25}

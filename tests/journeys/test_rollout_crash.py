@@ -21,7 +21,7 @@ from assay.rollouts.traffic.observations import Observation, stream
 from assay.rollouts.traffic.plan import Guard, Plan
 from assay.rollouts.traffic.state import Rollout, Traffic
 from assay.stores.database import Database
-from assay.stores.events import EventLog
+from assay.stores.events import Conflict, EventLog
 from assay.testing.killing import After, AtEvent, Happened, Nursery, nurse
 
 LIVE, CANDIDATE = "aa" * 32, "bb" * 32
@@ -93,7 +93,10 @@ def _begin(log: TrafficLog) -> None:
     )
     for version, event in enumerate(first):
         if traffic.version == version:
-            traffic = log.append(traffic, event)
+            try:
+                traffic = log.append(traffic, event)
+            except Conflict:  # the other process was faster with this very step
+                traffic = log.traffic()
 
 
 def _observe(events: EventLog, rollout: Rollout, errors: float) -> None:
